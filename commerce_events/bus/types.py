@@ -1,0 +1,122 @@
+"""What the bus and a durable handler say to each other.
+
+A handler is given events whose stream (one message key of one topic) is locked by the caller's transaction, and answers
+with one outcome each. It may read and write its own tables on the default connection; it never commits, never talks to
+Kafka, and never keeps state between calls: what is not in the database did not happen.
+"""
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+
+@dataclass(slots=True)
+class Stream:
+    """One message key of one topic: an order, or a learner of an internal event. Locked while a handler sees it.
+
+    ``revision`` and ``closed`` belong to the handler; set ``dirty`` after changing either. ``id`` is None only until the
+    row of a stream first seen on the straight path was inserted, which happens before the handler is called.
+    """
+
+    id: int
+    digest: bytes
+    key: str
+    next_n: int = 1
+    revision: int = 0
+    closed: bool = False
+    dirty: bool = False
+
+    def take(self) -> int:
+        """The next number of this stream's results: ascending, without holes, owned by the stream lock."""
+        n, self.next_n, self.dirty = self.next_n, self.next_n + 1, True
+        return n
+
+
+@dataclass(slots=True)
+class Event:
+    """One received event: ``data`` is the decoded body below its only top-level argument (``order``, ``refund`` …)."""
+
+    event_type: str
+    data: dict[str, Any]
+    stream: Stream
+    digest: bytes
+    attempts: int = 0
+    id: int | None = None  # inbox primary key; None on the straight path, where the row is inserted as handled
+    received_at: datetime | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)  # only for events that are not ours
+
+
+@dataclass(slots=True, frozen=True)
+class Context:
+    """What a handler needs to know of its surroundings; time and ids are parameters."""
+
+    installation: str
+    epoch: int
+    now: datetime
+
+    def sequence(self, n: int) -> int:
+        """A result's sequence: the epoch in the upper 32 bits, so that a restored database cannot issue old ones."""
+        return (self.epoch << 32) + n
+
+
+@dataclass(slots=True, frozen=True)
+class Message:
+    """One event to publish with the transaction that handled its cause (a row of the outbox).
+
+    ``data`` is the whole decoded body, ``{"fulfillment": {...}}``. ``slot`` names the fact that the message is the
+    current word on – for a result: line, action and refund –, so that the current message of each slot can be sent again.
+    """
+
+    event_type: str
+    message_id: UUID
+    sequence: int
+    slot: str
+    data: dict[str, Any]
+
+
+@dataclass(slots=True, frozen=True)
+class FollowUp:
+    """An internal event that the handler wants handled later, in the stream of another key (fan-out, timers)."""
+
+    event_type: str
+    key: str
+    data: dict[str, Any]
+    due_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one event. ``held``: a person must act; the reason says why."""
+
+    messages: Sequence[Message] = ()
+    follow_ups: Sequence[FollowUp] = ()
+    held: str = ""
+    alarms: Sequence[str] = ()
+
+
+class Handler(Protocol):
+    """A durable handler of some event types.
+
+    Raise ``exceptions.TransientError`` (or let ``django.db.OperationalError`` through) to have the event tried again
+    later; any other exception is unknown: tried a few times, then held for a person.
+    """
+
+    event_types: Collection[str]
+    bulk: bool  # True: may be given events of many streams in one transaction; False: one stream per transaction
+
+    def handle(self, events: Sequence[Event], context: Context) -> Sequence[Outcome]:
+        """Handle ``events`` – ordered within each stream – and answer one outcome for each, in the same order."""
+        ...
+
+
+#: Internal event types start with this; they are never published, never come from Kafka, and may be sent by anybody
+#: who can write the inbox.
+INTERNAL = "internal."
+#: A restored database must contradict what its lost history published: the handler answers with the current messages
+#: of the stream under new sequences (``commerce_events.bus.outbox.current``).
+RENEW = "internal.stream.renew.v1"
+#: An order event whose ids were readable but whose content breaks the contract; ``data`` holds what was readable.
+REJECTED = "internal.event.rejected.v1"

@@ -1,0 +1,239 @@
+"""The tables of the durable bus: what was received, what is to be sent, and how far each partition was read.
+
+Our signals are created here, when Django imports the models of the app, because ``openedx_events`` looks for them when
+it becomes ready. Relations are plain columns without database constraints: rows of one transaction are written by
+multi-row statements, and a constraint would cost a look-up for each of them.
+"""
+from __future__ import annotations
+
+from django.db import models
+
+from commerce_events import signals  # noqa: F401  creates the signals; see above
+from commerce_events.bus.fields import DigestField
+
+
+class Installation(models.Model):
+    """This LMS or store as the others know it; one row. A restore from a backup starts a new epoch.
+
+    .. no_pii:
+    """
+
+    slug = models.CharField(max_length=32, unique=True)
+    epoch = models.BigIntegerField(default=1)
+    epoch_started_at = models.DateTimeField(auto_now_add=True)
+    epoch_reason = models.CharField(max_length=255, default="installed")
+
+    def __str__(self) -> str:
+        return f"{self.slug}, epoch {self.epoch}"
+
+
+class Lease(models.Model):
+    """The right to publish: one holder at a time, by the database's clock; every change of hands raises the term.
+
+    ``delivered`` maps each topic and partition to the offset after the last delivery that was noted here: what stands
+    behind it on the topic was published by a history that this database does not know, once it was restored.
+
+    .. no_pii:
+    """
+
+    name = models.CharField(max_length=64, primary_key=True)
+    holder = models.CharField(max_length=64, default="")
+    term = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField()
+    delivered = models.JSONField(default=dict)
+
+
+class Position(models.Model):
+    """How far a consumer group has read one partition. This row decides, Kafka's committed offset is a hint (D1).
+
+    ``offset`` is the next one to read. ``topic_id`` tells a topic from another one made later under the same name.
+    ``halted`` says why the partition is not read on: an operator must accept the gap.
+
+    .. no_pii:
+    """
+
+    digest = DigestField(unique=True)  # of group, topic and partition
+    group = models.CharField(max_length=255)
+    topic = models.CharField(max_length=249)
+    partition = models.IntegerField()
+    topic_id = models.CharField(max_length=64, default="")
+    offset = models.BigIntegerField()
+    halted = models.CharField(max_length=64, default="", blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["group", "topic", "partition"]
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+
+class Gap(models.Model):
+    """Offsets of a partition that were or will be passed over, and why. Never silent: each is an alarm.
+
+    .. no_pii:
+    """
+
+    group = models.CharField(max_length=255)
+    topic = models.CharField(max_length=249)
+    partition = models.IntegerField()
+    reason = models.CharField(max_length=64)
+    from_offset = models.BigIntegerField()
+    to_offset = models.BigIntegerField(null=True)
+    old_topic_id = models.CharField(max_length=64, default="")
+    new_topic_id = models.CharField(max_length=64, default="")
+    detected_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+    resolution = models.CharField(max_length=255, default="", blank=True)
+
+    class Meta:
+        ordering = ["-detected_at"]
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}] {self.from_offset}–{self.to_offset}: {self.reason}"
+
+
+class Stream(models.Model):
+    """One message key of one topic – an order –: the row that is claimed, locked, and counts the results.
+
+    ``revision`` and ``closed`` belong to the handler. Never pruned: the count must not start again.
+
+    .. no_pii:
+    """
+
+    digest = DigestField(unique=True)  # of topic and key
+    topic = models.CharField(max_length=249)
+    key = models.CharField(max_length=255)
+    next_n = models.BigIntegerField(default=1)
+    revision = models.BigIntegerField(default=0)
+    closed = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Inbox(models.Model):
+    """Every event received, once: its content's digest is its identity, because ``ce_id`` is new with each send.
+
+    ``due_at`` is set exactly while there is something to do; ``attempts`` counts failures. The payload is the decoded
+    data as JSON, so that handling needs no registry.
+
+    .. pii: the payload of an order event names the learner, by an e-mail address where no id is known
+    .. pii_types: email_address, username, id
+    .. pii_retirement: local_api
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        HANDLED = "handled"
+        HELD = "held"
+        DISCARDED = "discarded"
+
+    digest = DigestField(unique=True)
+    stream_id = models.BigIntegerField(db_index=True)
+    event_type = models.CharField(max_length=128)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
+    due_at = models.DateTimeField(null=True, db_index=True)
+    attempts = models.IntegerField(default=0)
+    reason = models.CharField(max_length=64, default="", blank=True)
+    payload = models.TextField()
+    headers = models.TextField(default="", blank=True)  # of events that are not ours, as JSON
+    topic = models.CharField(max_length=249, default="", blank=True)
+    partition = models.IntegerField(null=True)
+    offset = models.BigIntegerField(null=True)
+    received_at = models.DateTimeField()
+    handled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "inbox"
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.state}"
+
+
+class Outbox(models.Model):
+    """A message that was decided in the transaction that wrote it; never updated.
+
+    Whether it was sent is said by its batch: the row of ``OutboxBatch`` is there until every message of the batch was
+    acknowledged by the broker. ``slot`` names the fact it is the word on; the highest sequence of a slot is current.
+
+    .. no_pii:
+    """
+
+    batch_id = models.BigIntegerField(db_index=True)
+    stream_id = models.BigIntegerField(db_index=True)
+    message_id = models.UUIDField()
+    event_type = models.CharField(max_length=128)
+    sequence = models.BigIntegerField()
+    slot = DigestField()
+    topic = models.CharField(max_length=249)
+    key = models.CharField(max_length=255)
+    headers = models.TextField(default="", blank=True)  # as JSON; empty: made from the columns
+    body = models.BinaryField()  # Avro without the registry's framing
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "outbox"
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.message_id}"
+
+
+class OutboxBatch(models.Model):
+    """The messages of one transaction, while they wait for the relay. Sending them ends in deleting this row.
+
+    Ids grow in the order of commits as far as it matters: two transactions with results of one order are serialized by
+    its stream row, and each takes its id after it has the lock.
+
+    .. no_pii:
+    """
+
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "outbox batches"
+
+
+class Resend(models.Model):
+    """A request to publish the current message of each slot of a stream once more, under its old id (R1).
+
+    Made when a store repeats an event, which says that a result may have been lost on its side.
+
+    .. no_pii:
+    """
+
+    stream_id = models.BigIntegerField(db_index=True)
+    requested_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, db_index=True)
+
+
+class DeadLetter(models.Model):
+    """A message that cannot be read, with its bytes as they came, and why.
+
+    .. pii: the bytes may hold an order event, and so an e-mail address
+    .. pii_types: email_address, username, id
+    .. pii_retirement: local_api
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        REDRIVEN = "redriven"
+        DISCARDED = "discarded"
+
+    topic = models.CharField(max_length=249)
+    partition = models.IntegerField()
+    offset = models.BigIntegerField()
+    reason = models.CharField(max_length=64)
+    detail = models.CharField(max_length=500, default="", blank=True)
+    key = models.BinaryField(null=True)
+    value = models.BinaryField(null=True)
+    headers = models.TextField(default="", blank=True)
+    received_at = models.DateTimeField(db_index=True)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
+
+    class Meta:
+        ordering = ["-received_at"]
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]@{self.offset}: {self.reason}"
