@@ -44,7 +44,6 @@ setup(
     long_description_content_type="text/x-rst",
     license="Apache-2.0",
     license_files=["LICENSE"],
-    url="https://github.com/openedx/openedx-commerce-events",
     keywords="openedx kafka commerce enrollment outbox inbox",
     classifiers=[
         "Development Status :: 3 - Alpha",
