@@ -1,0 +1,71 @@
+"""Which facts a decision will need, so that the caller loads them for a whole group in a few queries.
+
+Two steps, because a seat is found by its learner: first the learners (and courses, and skus), then the pairs.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .decide import ORDER_PAID
+from .decision import Learners
+from .state import Order, Pair
+
+
+@dataclass(slots=True)
+class Needs:
+    """What to load for a group of events; ``add`` each event, then read the fields, then ask for ``pairs``."""
+
+    learners: list[dict[str, Any]] = field(default_factory=list)  # ``LearnerData`` to resolve
+    courses: set[str] = field(default_factory=set)
+    skus: set[str] = field(default_factory=set)
+    known: set[Pair] = field(default_factory=set)  # pairs that the ledger names
+    _wanted: list[tuple[dict[str, Any], str]] = field(default_factory=list)
+    _by_sku: list[tuple[dict[str, Any], str]] = field(default_factory=list)
+
+    def add(self, event_type: str, data: dict[str, Any], order: Order | None) -> None:
+        """Note what one event needs, given what the ledger knows of its order (None: nothing)."""
+        if event_type == ORDER_PAID:
+            buyer = data["learner"]
+            for line in data["lines"]:
+                if line["product_kind"] in ("donation", "other"):
+                    continue
+                who = line.get("beneficiary") or buyer
+                self.learners.append(who)
+                course_key = line.get("course_key")
+                if course_key and line.get("mode"):
+                    self.courses.add(course_key)
+                    self._wanted.append((who, course_key))
+                elif line.get("sku"):
+                    self.skus.add(line["sku"])
+                    self._by_sku.append((who, line["sku"]))
+        if order is None:
+            return
+        for grant in order.grants.values():
+            if grant.pair is not None:
+                self.known.add(grant.pair)
+                self.courses.add(grant.pair.course_key)
+            elif grant.state in ("waiting", "failed") and grant.course_key:
+                who = grant.learner or data.get("learner")
+                if who:
+                    self.learners.append(who)
+                    self.courses.add(grant.course_key)
+                    self._wanted.append((who, grant.course_key))
+
+    def sold(self, skus: dict[str, tuple[str, str] | None]) -> None:
+        """Tell which course and mode each sku stands for; adds to ``courses`` and to the pairs."""
+        for who, sku in self._by_sku:
+            product = skus.get(sku)
+            if product is not None:
+                self.courses.add(product[0])
+                self._wanted.append((who, product[0]))
+        self._by_sku.clear()
+
+    def pairs(self, learners: Learners) -> set[Pair]:
+        """The pairs whose seat, access and grants must be loaded and locked."""
+        pairs = set(self.known)
+        for who, course_key in self._wanted:
+            user = learners(who).lms_user_id
+            if user is not None:
+                pairs.add(Pair(user, course_key))
+        return pairs

@@ -1,0 +1,94 @@
+"""What happens to lines between the store's events: they resume, expire, are discarded, or their learner leaves.
+
+The events behind these are internal: rows that a signal receiver, a timer or a person at the console put into the
+inbox. Their data is ``{"order_key": …, "line_ids": [...]}``; without ``line_ids`` every line of the order is meant.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .decision import Case, RefundRequest, acknowledge, conclude
+from .desired import access_of, converge, held
+from .purchase import again, module_of
+from .state import WHOLE_ORDER, Grant, Order
+
+
+def _chosen(case: Case, data: dict[str, Any]) -> Iterator[tuple[Order, Grant]]:
+    order = case.book.orders.get(data["order_key"])
+    if order is None:
+        return
+    line_ids = data.get("line_ids")
+    for line_id, grant in order.grants.items():
+        if line_id != WHOLE_ORDER and grant.content and (line_ids is None or line_id in line_ids):
+            yield order, grant
+
+
+def resumed(case: Case, data: dict[str, Any]) -> None:
+    """Decide again what waits for an account (R4, R5) or was held; failed lines only if they are named.
+
+    A person who retries a refund held by R24 sends ``is_approved`` and the ``refund_id`` it was held under.
+    """
+    case.is_approved = bool(data.get("is_approved"))
+    for order, grant in _chosen(case, data):
+        if grant.state in ("waiting", "held") and not grant.found or (
+                grant.state == "failed" and data.get("line_ids") is not None):
+            who = grant.learner or data.get("learner") or _user(grant)
+            if who is not None:
+                again(case, order, grant, who)
+        elif grant.state == "held" and grant.is_reversed and "refund_id" in data:
+            module = module_of(case, grant.product_kind)
+            if module is not None:
+                case.decision.lines.append(module.revoke(case, order, grant, data["refund_id"]))
+
+
+def expired(case: Case, data: dict[str, Any]) -> None:
+    """The wait was long enough (R5): one last look, then the line fails with the reason it waited for."""
+    for order, grant in _chosen(case, data):
+        if grant.state != "waiting":
+            continue
+        again(case, order, grant, grant.learner or {})
+        if grant.state == "waiting":
+            case.decision.lines.append(conclude(grant, "failed", "failed", grant.reason))
+
+
+def discarded(case: Case, data: dict[str, Any]) -> None:
+    """A person gives a line up: it ends as failed, or, if its refund was held, keeps its access."""
+    for _, grant in _chosen(case, data):
+        if grant.state in ("waiting", "held") and not grant.found:
+            user = grant.pair.lms_user_id if grant.pair is not None else None
+            case.decision.lines.append(conclude(grant, "failed", "failed", "discarded", user))
+        elif grant.state == "held" and grant.pair is not None:
+            grant.state = "kept"
+            grant.dirty = True
+            access = access_of(case, grant.pair)
+            before = held(case.book.seats[grant.pair])
+            after, _ = converge(case, access)
+            case.decision.lines.append(
+                acknowledge(grant, data.get("refund_id"), "retained", "discarded", before, after))
+
+
+def left(case: Case, data: dict[str, Any]) -> None:
+    """The learner unenrolled in the LMS (R29): the grant is released and the store is asked for a refund.
+
+    A learner who is enrolled exactly as we set it has come back or never left: nothing is released then.
+    """
+    for _, grant in _chosen(case, data):
+        pair = grant.pair
+        if pair is None or not grant.found or grant.is_reversed:
+            continue
+        if (pair.lms_user_id, pair.course_key) != (data["lms_user_id"], data["course_key"]):
+            continue
+        access_of(case, pair)  # notices the change, which overrides the grant
+        if grant.state != "overridden":
+            continue
+        seat = held(case.book.seats[pair])
+        grant.state = "released"
+        case.decision.lines.append(
+            conclude(grant, "released", "completed", "released_by_learner", pair.lms_user_id, seat, seat))
+        case.decision.requests.append(
+            RefundRequest(grant.line_id, pair.lms_user_id, pair.course_key, grant.mode, data["initiator"]))
+
+
+def _user(grant: Grant) -> dict[str, Any] | None:
+    return {"lms_user_id": grant.pair.lms_user_id} if grant.pair is not None else None

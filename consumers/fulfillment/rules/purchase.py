@@ -1,0 +1,145 @@
+"""An order was paid: which of its lines are new, which changed, and what each becomes."""
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from . import nothing, seat
+from .decision import Alarm, Case, LineResult, Module, conclude
+from .desired import held
+from .policy import strictest
+from .state import WHOLE_ORDER, Grant, Order
+
+#: Product kinds served here; a site adds its own by ``Policy.modules``.
+MODULES: dict[str, Module] = {"course_seat": seat, "donation": nothing, "other": nothing}
+
+
+def module_of(case: Case, product_kind: str) -> Module | None:
+    """The module that serves a kind of product, if any."""
+    return case.policy.modules.get(product_kind) or MODULES.get(product_kind)
+
+
+def content_digest(line: dict[str, Any]) -> bytes:
+    """What may never change of a line, as 32 bytes. The buyer is not part of it: the resolved user is compared."""
+    return sha256(orjson.dumps((
+        line["product_kind"], line.get("course_key"), line.get("mode"), line.get("sku"), line["quantity"],
+        line.get("credit_provider"), line.get("course_uuid"), line.get("beneficiary") is not None,
+    ))).digest()
+
+
+def gate(case: Case, data: dict[str, Any]) -> tuple[str, str]:
+    """Whether an event is to be acted on at all: outcome and reason of the refusal, or two empty words (R36, R37)."""
+    source = case.policy.sources.get(data["source"])
+    if data["is_test"] and (source is None or not source.allow_test):
+        return "skipped", "test_order"
+    if source is None:
+        case.decision.alarms.append(Alarm("source_not_allowed", data["order_key"], None))
+        return "failed", "source_not_allowed"
+    return "", ""
+
+
+def paid(case: Case, data: dict[str, Any]) -> None:
+    """Decide an ``OrderData``: unseen lines act, seen ones are silent unless they changed (R2)."""
+    order = case.book.orders.get(data["order_key"])
+    if order is None:
+        order = case.book.orders[data["order_key"]] = Order(data["order_key"])
+    if data["revision"] > order.revision:
+        order.revision = data["revision"]
+        order.dirty = True
+    outcome, reason = gate(case, data)
+    results = case.decision.lines
+    for line in data["lines"]:
+        who = line.get("beneficiary") or data["learner"]
+        grant = order.grants.get(line["line_id"])
+        content = content_digest(line)
+        if grant is not None and grant.content:
+            _seen(case, order, grant, content, line, who)
+            continue
+        if grant is None:
+            grant = _new_line(order, line["line_id"])
+        grant.content = content
+        grant.product_kind = line["product_kind"]
+        grant.quantity = line["quantity"]
+        grant.paid_at = datetime.fromisoformat(data["paid_at"])
+        if outcome:
+            grant.course_key, grant.mode = line.get("course_key") or "", line.get("mode") or ""
+            results.append(conclude(grant, outcome, outcome, reason))
+        else:
+            results.append(_decide(case, order, grant, line, who))
+
+
+def _new_line(order: Order, line_id: str) -> Grant:
+    """A line never heard of; on a closed order it is reversed from the start."""
+    grant = order.grants[line_id] = Grant(order.order_key, line_id, "refunded")
+    tombstone = order.grants.get(WHOLE_ORDER)
+    if tombstone is not None:
+        grant.is_full = True
+        grant.chargeback = tombstone.chargeback
+        grant.hint = strictest(grant.hint, tombstone.hint)
+    return grant
+
+
+def _decide(case: Case, order: Order, grant: Grant, line: dict[str, Any], who: dict[str, Any]) -> LineResult:
+    """A line that nobody decided yet: find the product, then ask its module."""
+    module = module_of(case, grant.product_kind)
+    course_key, mode = line.get("course_key"), line.get("mode")
+    problem = ""
+    if module is None:
+        problem = "unsupported_product"
+    elif module is seat:
+        if not (course_key and mode):
+            course_key, mode = case.book.skus[line["sku"]] or (None, None) if line.get("sku") else (None, None)
+        if not (course_key and mode):
+            problem = "unknown_product"
+        elif mode == "credit" and not line.get("credit_provider"):
+            problem = "credit_provider_missing"
+    grant.course_key, grant.mode = course_key or "", mode or ""
+    if problem or module is None:
+        if grant.is_reversed:
+            return conclude(grant, "skipped", "skipped", "refund_before_paid")
+        return conclude(grant, "failed", "failed", problem)
+    return module.fulfil(case, order, grant, who)
+
+
+def _seen(case: Case, order: Order, grant: Grant, content: bytes, line: dict[str, Any], who: dict[str, Any]) -> None:
+    """A line decided before: silent if it is the same, never applied again if it changed.
+
+    The buyer may be named better than before while the line waits: it is then decided with what is known now.
+    """
+    if content == grant.content:
+        if grant.state == "waiting":
+            if line.get("beneficiary") is None or who == grant.learner:
+                again(case, order, grant, who)
+                return
+        else:
+            module = module_of(case, grant.product_kind)
+            if grant.pair is None or module is not seat:
+                return
+            learner = case.learners(who)
+            if learner.status != "found" or learner.lms_user_id == grant.pair.lms_user_id:
+                return
+    case.decision.lines.append(_repeat(case, grant))
+    case.decision.alarms.append(Alarm("line_changed", order.order_key, grant.line_id))
+
+
+def _repeat(case: Case, grant: Grant) -> LineResult:
+    """The last outcome once more, with the reason why the new content was not applied; the ledger stays as it is."""
+    pair = grant.pair
+    mode = held(case.book.seats.get(pair)) if pair is not None else None
+    return LineResult(grant.line_id, None, "fulfill", grant.outcome, "line_changed", grant.outcome != "deferred",
+                      pair.lms_user_id if pair is not None else None, grant.course_key or None, mode, mode,
+                      mode is not None, grant.quantity, grant.seats_used)
+
+
+def again(case: Case, order: Order, grant: Grant, who: dict[str, Any]) -> None:
+    """Decide a line once more. The same answer as before is not told again."""
+    module = module_of(case, grant.product_kind)
+    if module is None:
+        return
+    told = grant.outcome, grant.reason
+    result = module.fulfil(case, order, grant, who)
+    if (result.outcome, result.reason_code) != told:
+        case.decision.lines.append(result)

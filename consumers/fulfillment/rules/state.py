@@ -1,0 +1,143 @@
+"""The state that the rules read and write: plain objects, no Django, no Kafka, no clock.
+
+A ``Book`` is the unit of work of a group of orders: the caller loads it from the database under the locks, the rules
+change it, the caller writes what is dirty. Purity means: same book, same event, same clock – same decisions.
+
+Objects are compared by identity: a grant that stands in its order *and* in its pair's access is one object in both.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+#: ``Grant.line_id`` of the tombstone of a whole order: a full refund or a chargeback reverses lines not seen yet, too.
+WHOLE_ORDER = ""
+
+
+class Seat(NamedTuple):
+    """What a learner holds in a course, as the platform shows it. No row and an inactive row count as equal."""
+
+    mode: str
+    is_active: bool
+
+
+class Pair(NamedTuple):
+    """One learner in one course: the unit of course access."""
+
+    lms_user_id: int
+    course_key: str
+
+
+@dataclass(slots=True, eq=False)
+class Grant:
+    """One order line in the ledger, or the tombstone of one that was refunded before it was paid.
+
+    A tombstone has no ``content`` yet. Only a grant that was ``found`` to be grantable counts in the computation of
+    the desired enrollment: a line that failed or waits never moved anything, so its refund must not move anything.
+    """
+
+    order_key: str
+    line_id: str
+    state: str  # waiting held active refunded kept released overridden skipped failed
+    pair: Pair | None = None
+    product_kind: str = "course_seat"
+    course_key: str = ""  # known before the learner is, hence beside ``pair``
+    mode: str = ""
+    paid_at: datetime | None = None
+    quantity: int = 0
+    seats_used: int = 0
+    refunded_total: int = 0
+    ordered_quantity: int = 0  # as a refund told it; informational while the paid event is unknown
+    is_full: bool = False
+    chargeback: bool = False
+    hint: str = ""  # the strictest access policy its refunds asked for: "" keep default downgrade deactivate
+    found: str = ""  # how the purchase found the enrollment: "" (not grantable) | "lower" | "same" (R9) | "better" (R11)
+    content: bytes = b""  # digest of what may never change; the resolved user is compared through ``pair``
+    outcome: str = ""  # last result of (line, fulfill)
+    reason: str = ""
+    learner: dict[str, Any] | None = None  # identifiers, kept only while the line waits (personal data)
+    id: int | None = None
+    dirty: bool = False
+
+    @property
+    def is_reversed(self) -> bool:
+        """Whether its refunds take the seat: in full, or so many that none is left for the learner (R19, R20)."""
+        return self.is_full or self.chargeback or (self.refunded_total >= self.quantity > 0)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it gives access: granted and not reversed, or reversed and held for a person (R24)."""
+        if not self.found:
+            return False
+        return self.state == "held" or (self.state == "active" and not self.is_reversed)
+
+
+@dataclass(slots=True, eq=False)
+class Access:
+    """Course access of one learner in one course.
+
+    ``base`` is the mode that anyone but us last set, if active; ``last_set`` the seat that we set (or found right) last.
+    """
+
+    pair: Pair
+    base: str | None = None
+    last_set: Seat | None = None
+    grants: list[Grant] = field(default_factory=list)  # every grant of every order for this pair, oldest first
+    id: int | None = None
+    dirty: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """What is known of one order: its lines, its last revision, and whether a full reversal closed it."""
+
+    order_key: str
+    grants: dict[str, Grant] = field(default_factory=dict)  # by line id; ``WHOLE_ORDER`` is the order's tombstone
+    revision: int = 0
+    closed: bool = False
+    dirty: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Course:
+    """What the rules must know of a course. ``modes`` maps each mode, expired ones included, to its expiry (None: never)."""
+
+    exists: bool = True
+    key_is_valid: bool = True
+    modes: dict[str, datetime | None] = field(default_factory=dict)
+    is_full: bool = False
+    enrollment_start: datetime | None = None
+    enrollment_end: datetime | None = None
+    invitation_only: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Learner:
+    """The answer to one ``LearnerData``: ``status`` is one of found, unknown, unidentified, conflict, inactive, retired.
+
+    ``stale`` names the identifiers that matched nobody beside one that did: worth a warning, not a refusal.
+    """
+
+    status: str
+    lms_user_id: int | None = None
+    stale: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Book:
+    """Facts and ledger of a group of orders.
+
+    Facts that ``facts.py`` asks for must be present (a missing one is a ``KeyError``, never a guess); of ``orders`` and
+    ``accesses`` only what the database has: the rules add what is new.
+    """
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    accesses: dict[Pair, Access] = field(default_factory=dict)
+    seats: dict[Pair, Seat | None] = field(default_factory=dict)  # the enrollments now; the rules write what they decide
+    courses: dict[str, Course] = field(default_factory=dict)
+    changed: dict[Pair, Seat] = field(default_factory=dict)  # enrollments to write, last word per pair
+    refusals: dict[Pair, str] = field(default_factory=dict)  # reason codes the platform refused with, on a second look
+    skus: dict[str, tuple[str, str] | None] = field(default_factory=dict)  # native sku → course key and mode, if unique
+    embargoed: set[Pair] = field(default_factory=set)
+    certified: set[Pair] = field(default_factory=set)  # a certificate was earned
