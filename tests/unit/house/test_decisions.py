@@ -1,6 +1,7 @@
 """A decision has its sections, and what the code says of decisions is true."""
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def test_a_decision_argues_in_the_usual_order(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     number = int(path.name[:4])
     assert lines[0].startswith(f"{number}. ")
-    headings = [line for line, below in zip(lines, lines[1:], strict=False) if re.fullmatch(r"\*{4,}", below)]
+    headings = [line for line, below in itertools.pairwise(lines) if re.fullmatch(r"\*{4,}", below)]
     assert headings == SECTIONS
 
 

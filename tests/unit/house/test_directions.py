@@ -22,9 +22,8 @@ PLANTED = {
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     code = "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports; sys.exit(lint_imports())"
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, env={"COLUMNS": "200", "NO_COLOR": "1"}
-    )
+    wide = {"COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, env=wide)
 
 
 def copy(target: Path) -> Path:
