@@ -5,6 +5,8 @@ so that the verdict on a line does not depend on which of two orders arrives fir
 """
 from __future__ import annotations
 
+from datetime import datetime
+
 from .decision import Case
 from .state import Access, Course, Grant
 
@@ -20,9 +22,8 @@ def refusal(case: Case, course: Course, access: Access, grant: Grant) -> tuple[s
     """
     if access.pair in case.book.embargoed:
         return "learner_embargoed", False
-    if access.base is None:
-        if not _window_is_open(case, course, grant):
-            return "enrollment_closed", False
+    if access.base is None and not _window_is_open(case, course, grant):
+        return "enrollment_closed", False
     mode = grant.mode
     expiry = course.modes.get(mode)
     if expiry is not None and case.now > expiry and not _paid_by(grant, expiry, case):
@@ -51,8 +52,8 @@ def _window_is_open(case: Case, course: Course, grant: Grant) -> bool:
                for time in (grant.paid_at or case.now, case.now))
 
 
-def _paid_by(grant: Grant, expiry: object, case: Case) -> bool:
-    return grant.paid_at is not None and grant.paid_at <= expiry + case.policy.mode_grace  # type: ignore[operator]
+def _paid_by(grant: Grant, expiry: datetime, case: Case) -> bool:
+    return grant.paid_at is not None and grant.paid_at <= expiry + case.policy.mode_grace
 
 
 def _was_seated(access: Access) -> bool:

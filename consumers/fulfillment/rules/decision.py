@@ -19,7 +19,7 @@ Learners = Callable[[dict[str, Any]], Learner]
 
 @dataclass(slots=True)
 class LineResult:
-    """One result, as ``FulfillmentData`` tells it to the store. ``line_id`` None: it speaks of the order, of no line."""
+    """One result, as ``FulfillmentData`` tells it to the store; without ``line_id`` it speaks of the order as such."""
 
     line_id: str | None
     refund_id: str | None

@@ -31,8 +31,8 @@ def resumed(case: Case, data: dict[str, Any]) -> None:
     """
     case.is_approved = bool(data.get("is_approved"))
     for order, grant in _chosen(case, data):
-        if grant.state in ("waiting", "held") and not grant.found or (
-                grant.state == "failed" and data.get("line_ids") is not None):
+        is_named_failure = grant.state == "failed" and data.get("line_ids") is not None
+        if is_named_failure or (grant.state in ("waiting", "held") and not grant.found):
             who = grant.learner or data.get("learner") or _user(grant)
             if who is not None:
                 again(case, order, grant, who)

@@ -61,6 +61,7 @@ def paid(case: Case, data: dict[str, Any]) -> None:
         if grant is None:
             grant = _new_line(order, line["line_id"])
         grant.content = content
+        grant.order_number = data["order_number"]
         grant.product_kind = line["product_kind"]
         grant.quantity = line["quantity"]
         grant.paid_at = datetime.fromisoformat(data["paid_at"])

@@ -34,10 +34,10 @@ def refunded(case: Case, data: dict[str, Any]) -> None:
     targets = list(lines)
     if is_whole:
         order.closed = order.dirty = True
-        _tombstone(order, WHOLE_ORDER)
+        _tombstone(order, WHOLE_ORDER, data["order_number"])
         targets += [line_id for line_id in order.grants if line_id not in lines and line_id != WHOLE_ORDER]
     for line_id in targets:
-        _tombstone(order, line_id)
+        _tombstone(order, line_id, data["order_number"])
     for line_id in [*targets, WHOLE_ORDER] if is_whole else targets:
         _fold(order.grants[line_id], lines.get(line_id), is_whole, data["refund_kind"] == "chargeback", hint)
 
@@ -48,9 +48,9 @@ def refunded(case: Case, data: dict[str, Any]) -> None:
         results.append(_of_the_order(refund_id, "retained", retained))
 
 
-def _tombstone(order: Order, line_id: str) -> None:
+def _tombstone(order: Order, line_id: str, order_number: str) -> None:
     if line_id not in order.grants:
-        order.grants[line_id] = Grant(order.order_key, line_id, "refunded", dirty=True)
+        order.grants[line_id] = Grant(order.order_key, line_id, "refunded", order_number=order_number, dirty=True)
 
 
 def _fold(grant: Grant, line: dict[str, Any] | None, is_full: bool, chargeback: bool, hint: str) -> None:

@@ -52,12 +52,13 @@ class Grant:
     is_full: bool = False
     chargeback: bool = False
     hint: str = ""  # the strictest access policy its refunds asked for: "" keep default downgrade deactivate
-    found: str = ""  # how the purchase found the enrollment: "" (not grantable) | "lower" | "same" (R9) | "better" (R11)
+    found: str = ""  # how the purchase found the enrollment: "" (not grantable) lower same (R9) better (R11)
     content: bytes = b""  # digest of what may never change; the resolved user is compared through ``pair``
     outcome: str = ""  # last result of (line, fulfill)
     reason: str = ""
     learner: dict[str, Any] | None = None  # identifiers, kept only while the line waits (personal data)
     id: int | None = None
+    order_number: str = ""  # what people read; results carry it
     dirty: bool = False
 
     @property
@@ -77,7 +78,7 @@ class Grant:
 class Access:
     """Course access of one learner in one course.
 
-    ``base`` is the mode that anyone but us last set, if active; ``last_set`` the seat that we set (or found right) last.
+    ``base`` is the mode that anyone but us last set, if active; ``last_set`` the seat we set (or found right) last.
     """
 
     pair: Pair
@@ -101,7 +102,7 @@ class Order:
 
 @dataclass(slots=True, frozen=True)
 class Course:
-    """What the rules must know of a course. ``modes`` maps each mode, expired ones included, to its expiry (None: never)."""
+    """What the rules must know of a course. ``modes``: each mode, expired ones included, and when it expires."""
 
     exists: bool = True
     key_is_valid: bool = True
@@ -114,7 +115,7 @@ class Course:
 
 @dataclass(slots=True, frozen=True)
 class Learner:
-    """The answer to one ``LearnerData``: ``status`` is one of found, unknown, unidentified, conflict, inactive, retired.
+    """The answer to one ``LearnerData``. Status: found, unknown, unidentified, conflict, inactive or retired.
 
     ``stale`` names the identifiers that matched nobody beside one that did: worth a warning, not a refusal.
     """
@@ -134,7 +135,7 @@ class Book:
 
     orders: dict[str, Order] = field(default_factory=dict)
     accesses: dict[Pair, Access] = field(default_factory=dict)
-    seats: dict[Pair, Seat | None] = field(default_factory=dict)  # the enrollments now; the rules write what they decide
+    seats: dict[Pair, Seat | None] = field(default_factory=dict)  # the enrollments now; the rules keep them up to date
     courses: dict[str, Course] = field(default_factory=dict)
     changed: dict[Pair, Seat] = field(default_factory=dict)  # enrollments to write, last word per pair
     refusals: dict[Pair, str] = field(default_factory=dict)  # reason codes the platform refused with, on a second look
