@@ -1,6 +1,6 @@
 """Publish one paid order with confluent-kafka, fastavro and the .avsc file; nothing of ours, no Django.
 
-    python publish_order.py BROKER REGISTRY FULL_TOPIC AVSC ORDER_ID
+Usage: ``python publish_order.py BROKER REGISTRY FULL_TOPIC AVSC ORDER_ID``
 """
 import io
 import sys
