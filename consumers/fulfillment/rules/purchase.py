@@ -10,8 +10,7 @@ import orjson
 from . import nothing, seat
 from .decision import Alarm, Case, LineResult, Module, conclude
 from .desired import held
-from .policy import strictest
-from .state import WHOLE_ORDER, Grant, Order
+from .state import Grant, Order, new_line
 
 #: Product kinds served here; a site adds its own by ``Policy.modules``.
 MODULES: dict[str, Module] = {"course_seat": seat, "donation": nothing, "other": nothing}
@@ -59,9 +58,8 @@ def paid(case: Case, data: dict[str, Any]) -> None:
             _seen(case, order, grant, content, line, who)
             continue
         if grant is None:
-            grant = _new_line(order, line["line_id"])
+            grant = new_line(order, line["line_id"], data["order_number"])
         grant.content = content
-        grant.order_number = data["order_number"]
         grant.product_kind = line["product_kind"]
         grant.quantity = line["quantity"]
         grant.paid_at = datetime.fromisoformat(data["paid_at"])
@@ -70,17 +68,6 @@ def paid(case: Case, data: dict[str, Any]) -> None:
             results.append(conclude(grant, outcome, outcome, reason))
         else:
             results.append(_decide(case, order, grant, line, who))
-
-
-def _new_line(order: Order, line_id: str) -> Grant:
-    """A line never heard of; on a closed order it is reversed from the start."""
-    grant = order.grants[line_id] = Grant(order.order_key, line_id, "refunded")
-    tombstone = order.grants.get(WHOLE_ORDER)
-    if tombstone is not None:
-        grant.is_full = True
-        grant.chargeback = tombstone.chargeback
-        grant.hint = strictest(grant.hint, tombstone.hint)
-    return grant
 
 
 def _decide(case: Case, order: Order, grant: Grant, line: dict[str, Any], who: dict[str, Any]) -> LineResult:

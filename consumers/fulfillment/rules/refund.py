@@ -10,7 +10,7 @@ from typing import Any
 from .decision import Case, LineResult, acknowledge
 from .policy import strictest
 from .purchase import gate, module_of
-from .state import WHOLE_ORDER, Grant, Order
+from .state import WHOLE_ORDER, Grant, Order, new_line
 
 
 def refunded(case: Case, data: dict[str, Any]) -> None:
@@ -34,10 +34,10 @@ def refunded(case: Case, data: dict[str, Any]) -> None:
     targets = list(lines)
     if is_whole:
         order.closed = order.dirty = True
-        _tombstone(order, WHOLE_ORDER, data["order_number"])
+        new_line(order, WHOLE_ORDER, data["order_number"])
         targets += [line_id for line_id in order.grants if line_id not in lines and line_id != WHOLE_ORDER]
     for line_id in targets:
-        _tombstone(order, line_id, data["order_number"])
+        new_line(order, line_id, data["order_number"])
     for line_id in [*targets, WHOLE_ORDER] if is_whole else targets:
         _fold(order.grants[line_id], lines.get(line_id), is_whole, data["refund_kind"] == "chargeback", hint)
 
@@ -46,11 +46,6 @@ def refunded(case: Case, data: dict[str, Any]) -> None:
     if not targets:
         retained = "amount_only_refund" if is_known and not is_whole else "grant_not_found"
         results.append(_of_the_order(refund_id, "retained", retained))
-
-
-def _tombstone(order: Order, line_id: str, order_number: str) -> None:
-    if line_id not in order.grants:
-        order.grants[line_id] = Grant(order.order_key, line_id, "refunded", order_number=order_number, dirty=True)
 
 
 def _fold(grant: Grant, line: dict[str, Any] | None, is_full: bool, chargeback: bool, hint: str) -> None:

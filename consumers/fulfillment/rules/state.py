@@ -100,6 +100,23 @@ class Order:
     dirty: bool = False
 
 
+def new_line(order: Order, line_id: str, order_number: str) -> Grant:
+    """The order's grant of a line, made if nothing was heard of it: a tombstone until it is paid.
+
+    On a closed order it is reversed from the start, whichever of its events was the first to name it.
+    """
+    grant = order.grants.get(line_id)
+    if grant is None:
+        grant = Grant(order.order_key, line_id, "refunded", order_number=order_number, dirty=True)
+        order.grants[line_id] = grant
+        whole = order.grants.get(WHOLE_ORDER)
+        if whole is not None and whole is not grant:
+            grant.is_full = True
+            grant.chargeback = whole.chargeback
+            grant.hint = whole.hint
+    return grant
+
+
 @dataclass(slots=True, frozen=True)
 class Course:
     """What the rules must know of a course. ``modes``: each mode, expired ones included, and when it expires."""

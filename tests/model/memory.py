@@ -1,0 +1,106 @@
+"""A database made of dictionaries, and a platform made of another: what surrounds the rules in the model's tests.
+
+It stores only what the rules marked dirty and gives the rules only what ``facts.py`` asked for, as copies, so a
+forgotten flag or a forgotten fact shows.
+"""
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from consumers.fulfillment.rules.decide import decide
+from consumers.fulfillment.rules.decision import Decision
+from consumers.fulfillment.rules.facts import Needs
+from consumers.fulfillment.rules.learner import Account, Accounts, resolve
+from consumers.fulfillment.rules.policy import Policy, Source
+from consumers.fulfillment.rules.state import WHOLE_ORDER, Access, Book, Course, Grant, Learner, Order, Pair, Seat
+
+from .sequential import End
+from .strategies import SOURCE, Capacity, Event, Fact, Registered, SeatSet, World
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+class Memory:
+    """Ledger, enrollments and accounts of one site."""
+
+    def __init__(self, world: World, **policy: Any) -> None:
+        self.policy = Policy(sources={SOURCE: Source()}, refund_policy=world.refund_policy, **policy)
+        self.courses = {key: Course(modes=dict.fromkeys(modes)) for key, modes in world.modes.items()}
+        self.accounts = Accounts({1: Account(1), 2: Account(2)}, {}, {})
+        self.orders: dict[str, Order] = {}
+        self.grants: dict[tuple[str, str], Grant] = {}
+        self.accesses: dict[Pair, Access] = {}
+        self.seats: dict[Pair, Seat] = {}
+        self.now = NOW
+
+    def happen(self, fact: Fact) -> None:
+        """An external fact."""
+        if isinstance(fact, SeatSet):
+            pair = Pair(fact.lms_user_id, fact.course_key)
+            if fact.mode:
+                self.seats[pair] = Seat(fact.mode, True)
+            elif pair in self.seats:
+                self.seats[pair] = self.seats[pair]._replace(is_active=False)
+        elif isinstance(fact, Registered):
+            account = Account(fact.lms_user_id)
+            self.accounts = Accounts({**self.accounts.by_id, fact.lms_user_id: account}, {}, {fact.email: account})
+        elif isinstance(fact, Capacity):
+            self.courses[fact.course_key] = replace(self.courses[fact.course_key], is_full=fact.is_full)
+
+    def learner(self, identifiers: dict[str, Any]) -> Learner:
+        return resolve(identifiers, self.accounts)
+
+    def deliver(self, event: Event) -> Decision:
+        """One event in its own transaction."""
+        event_type, data = event
+        book = self.load(event_type, data)
+        decision = decide(event_type, data, book, self.learner, self.policy, self.now)
+        self.save(book)
+        return decision
+
+    def load(self, event_type: str, data: dict[str, Any]) -> Book:
+        key = data["order_key"]
+        rows: dict[tuple[str, str], Grant] = {}
+
+        def grant(row: Grant) -> Grant:  # one row, one object
+            return rows.setdefault((row.order_key, row.line_id), replace(row, dirty=False))
+
+        book = Book()
+        if key in self.orders:
+            book.orders[key] = replace(self.orders[key], dirty=False, grants={
+                row.line_id: grant(row) for row in self.grants.values() if row.order_key == key})
+        needs = Needs()
+        needs.add(event_type, data, book.orders.get(key))
+        book.courses = {course_key: self.courses[course_key] for course_key in needs.courses}
+        for pair in needs.pairs(self.learner):
+            book.seats[pair] = self.seats.get(pair)
+            if pair in self.accesses:
+                book.accesses[pair] = replace(self.accesses[pair], dirty=False, grants=[
+                    grant(row) for row in self.grants.values() if row.pair == pair])
+        return book
+
+    def save(self, book: Book) -> None:
+        for order in book.orders.values():
+            if order.dirty or order.order_key not in self.orders:
+                self.orders[order.order_key] = order
+            for grant in order.grants.values():
+                self._save(grant)
+        for access in book.accesses.values():
+            if access.dirty:
+                self.accesses[access.pair] = access
+            for grant in access.grants:
+                self._save(grant)
+        self.seats.update(book.changed)
+
+    def _save(self, grant: Grant) -> None:
+        if grant.dirty:
+            self.grants[grant.order_key, grant.line_id] = grant
+
+    def end(self) -> End:
+        """What the property compares."""
+        lines = {key: grant for key, grant in self.grants.items() if grant.line_id != WHOLE_ORDER}
+        return End({tuple(pair): seat.mode for pair, seat in self.seats.items() if seat.is_active},
+                   {key for key, grant in lines.items() if grant.is_live},
+                   {key: grant.refunded_total for key, grant in lines.items()})
