@@ -11,7 +11,7 @@ found = re.search(r'__version__(?:: \w+)? = "([^"]+)"', (ROOT / "commerce_events
 release = version = found.group(1) if found else ""
 
 extensions = []
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "references/_generated"]
 default_role = "literal"
 nitpicky = True
 html_theme = "sphinx_book_theme"

@@ -13,24 +13,36 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCES = ROOT / "docs" / "references"
 
-#: page below docs/references → the module of docs/from_code whose ``page()`` makes its text
+#: page, or part of one, below docs/references → module and function of docs/from_code that make its text
 PAGES = {
-    "commands.rst": "commands",
-    "reason-codes.rst": "reasons",
-    "settings.rst": "settings",
+    "_generated/event-types.rst": "contract.event_types",
+    "_generated/exit-codes.rst": "commands.exit_codes",
+    "_generated/headers.rst": "contract.headers",
+    "_generated/topics.rst": "contract.topic_table",
+    "commands.rst": "commands.page",
+    "data-dictionary.rst": "contract.data_dictionary",
+    "reason-codes.rst": "reasons.page",
+    "settings.rst": "settings.page",
 }
+
+
+def made(name: str) -> str:
+    """The text of a page, as the code has it now."""
+    module, function = PAGES[name].split(".")
+    text: str = getattr(importlib.import_module(f"docs.from_code.{module}"), function)()
+    return text.rstrip() + "\n"
 
 
 def main(arguments: list[str]) -> int:
     """Write or compare; the exit code says whether something differs."""
     differing = 0
-    for name, module in PAGES.items():
-        page = REFERENCES / name
-        text = importlib.import_module(f"docs.from_code.{module}").page().rstrip() + "\n"
+    for name in PAGES:
+        page, text = REFERENCES / name, made(name)
         present = page.read_text(encoding="utf-8") if page.exists() else ""
         if present == text:
             continue
         if "--check" not in arguments:
+            page.parent.mkdir(exist_ok=True)
             page.write_text(text, encoding="utf-8")
             print(f"written: {page.relative_to(ROOT)}")
             continue

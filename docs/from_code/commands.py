@@ -8,7 +8,7 @@ from typing import NamedTuple
 import click
 from django.core.management import get_commands, load_command_class
 
-from .rst import code, heading, note
+from .rst import code, heading, note, table
 
 #: What every command of Django has.
 SHARED = frozenset({
@@ -55,6 +55,14 @@ def arguments(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> It
             choices = "|".join(map(str, action.choices or ()))
             value = "" if action.nargs == 0 else choices or str(action.metavar or action.dest.upper())
             yield Argument(path, tuple(action.option_strings), value, (action.help or "") % vars(action))
+
+
+def exit_codes() -> str:
+    """How consume_commerce_events ends."""
+    from commerce_events.management.commands.consume_commerce_events import EXIT
+
+    rows = ((code(number), meaning) for number, meaning in EXIT.items())
+    return note("consume_commerce_events") + table(("Exit code", "Meaning"), rows, "15 85")
 
 
 def page() -> str:
