@@ -22,9 +22,20 @@ class Installation(models.Model):
     epoch = models.BigIntegerField(default=1)
     epoch_started_at = models.DateTimeField(auto_now_add=True)
     epoch_reason = models.CharField(max_length=255, default="installed")
+    restored_from = models.JSONField(default=dict)  # the committed offsets that gave the restore away
 
     def __str__(self) -> str:
         return f"{self.slug}, epoch {self.epoch}"
+
+
+class Counter(models.Model):
+    """Blocks of primary keys, taken in short transactions of their own, so that rows can refer to each other unwritten.
+
+    .. no_pii:
+    """
+
+    name = models.CharField(max_length=64, primary_key=True)
+    next_id = models.BigIntegerField(default=1)
 
 
 class Lease(models.Model):

@@ -12,13 +12,15 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from commerce_events.topics import ORDER_TOPIC
+
 
 @dataclass(slots=True)
 class Stream:
     """One message key of one topic: an order, or a learner of an internal event. Locked while a handler sees it.
 
-    ``revision`` and ``closed`` belong to the handler; set ``dirty`` after changing either. ``id`` is None only until the
-    row of a stream first seen on the straight path was inserted, which happens before the handler is called.
+    ``revision`` and ``closed`` belong to the handler; set ``dirty`` after changing either. A stream that is new has its
+    ``id`` already and gets its row after the handler was called.
     """
 
     id: int
@@ -27,6 +29,7 @@ class Stream:
     next_n: int = 1
     revision: int = 0
     closed: bool = False
+    topic: str = ORDER_TOPIC
     dirty: bool = False
 
     def take(self) -> int:
@@ -99,6 +102,9 @@ class Outcome:
 
 class Handler(Protocol):
     """A durable handler of some event types.
+
+    It may also have ``on_failure(event, error, held, context) -> Outcome``: what to publish when an event failed for the
+    first time (``held`` is empty) and when it is held for a person (``held`` is the reason).
 
     Raise ``exceptions.TransientError`` (or let ``django.db.OperationalError`` through) to have the event tried again
     later; any other exception is unknown: tried a few times, then held for a person.

@@ -1,0 +1,188 @@
+"""From a Kafka message to an event, or to the reason why it is none; and from an outbox row to a Kafka message.
+
+Decoding trusts nothing: size before anything else, the writer's schema against what we released, the whole buffer, then
+the contract's semantic checks. What fails is *poison*: set aside with its bytes. What fails because the registry is
+away is not the message's fault and raises ``TransientError``: the intake waits.
+"""
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from commerce_events import identity, topics, wire
+from commerce_events.exceptions import CommerceEventsError, ContractError, PermanentError, TransientError
+from commerce_events.registry import Registry
+from commerce_events.validation import validate
+
+
+class KafkaMessage(Protocol):
+    """The part of ``confluent_kafka.Message`` that is read here."""
+
+    def topic(self) -> str: ...
+    def partition(self) -> int: ...
+    def offset(self) -> int: ...
+    def key(self) -> bytes | None: ...
+    def value(self) -> bytes | None: ...
+    def headers(self) -> list[tuple[str, bytes]] | None: ...
+
+
+@dataclass(slots=True)
+class Received:
+    """One decoded event and where it was read. ``data`` is the body below its only top-level argument."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_type: str
+    key: str
+    data: dict[str, Any]
+    payload: bytes
+    digest: bytes
+    stream_digest: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Poison:
+    """A message that is no event: its bytes, and why. ``readable`` holds the ids of one whose content is at fault."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    detail: str
+    key: bytes | None
+    value: bytes | None
+    headers: str = ""
+    readable: dict[str, Any] | None = None
+
+
+class Decoder:
+    """Turns messages into events. One per intake; caches each writer's schema for ever (ids are never reused)."""
+
+    def __init__(self, registry: Registry, handled: Collection[str], max_bytes: int) -> None:
+        self._registry = registry
+        self._handled = frozenset(handled)
+        self._max_bytes = max_bytes
+        self._writers: dict[tuple[str, int], Any] = {}
+
+    def decode(self, message: KafkaMessage) -> Received | Poison | None:
+        """The event in ``message``; None for a type of somebody else's that nothing here handles.
+
+        Raises:
+            TransientError: the registry did not answer.
+        """
+        raw = message.headers() or []
+        value = message.value()
+        headers = {name: content for name, content in raw if content is not None}
+        event_type = headers.get("ce_type", b"").decode("utf-8", "replace")
+        try:
+            if value is None:
+                raise _Refused("tombstone", "a message without a value: nothing in the contract deletes events")
+            if not event_type:
+                raise _Refused("no_type", "the header ce_type is missing")
+            if event_type not in self._handled:
+                if event_type in topics.EVENT_TYPES or message.topic().endswith(topics.ORDER_TOPIC):
+                    raise _Refused("unknown_type", f"nothing here handles {event_type[:200]}")
+                return None
+            if len(value) > self._max_bytes:
+                raise _Refused("too_large", f"{len(value)} bytes, the limit is {self._max_bytes}")
+            return self._event(message, event_type, value, headers)
+        except _Refused as refused:
+            reason, detail, readable = refused.reason, refused.detail, refused.readable
+        except ContractError as error:
+            reason, detail, readable = "undecodable", str(error), None
+        return Poison(
+            message.topic(), message.partition(), message.offset(), reason, detail[:500], message.key(), value,
+            orjson.dumps([[name, (content or b"").decode("utf-8", "replace")] for name, content in raw]).decode(),
+            readable,
+        )  # fmt: skip
+
+    def _event(
+        self, message: KafkaMessage, event_type: str, value: bytes, headers: dict[str, bytes]
+    ) -> Received:
+        schema_id, body = wire.unframe(value)
+        writer = self._writers.get((event_type, schema_id))
+        if writer is None:
+            writer = self._writers[event_type, schema_id] = self._writer(event_type, schema_id)
+        ours = topics.EVENT_TYPES.get(event_type)
+        if ours is None:
+            return self._foreign(message, event_type, writer, body, headers)
+        decoded = wire.decode(event_type, body, writer)
+        data = decoded[ours.argument]
+        try:
+            validate(event_type, decoded)
+        except ContractError as error:
+            raise _Refused("schema_invalid", str(error), {"event_type": event_type, **_ids(data)}) from error
+        key = data["order_key"]
+        return Received(
+            message.topic(), message.partition(), message.offset(), event_type, key, data, orjson.dumps(data),
+            identity.event_digest(event_type, decoded), identity.stream_digest(topics.ORDER_TOPIC, key),
+        )  # fmt: skip
+
+    def _writer(self, event_type: str, schema_id: int) -> Any:
+        try:
+            text = self._registry.schema_by_id(schema_id)
+        except TransientError:
+            raise
+        except PermanentError as error:
+            raise _Refused("unknown_schema", f"schema id {schema_id}: {error}") from error
+        return wire.accept_writer(event_type, text)
+
+    def _foreign(
+        self, message: KafkaMessage, event_type: str, writer: Any, body: bytes, headers: dict[str, bytes]
+    ) -> Received:
+        """An Open edX event that is not ours: its identity is ``ce_id``, its stream the message's key."""
+        ce_id = headers.get("ce_id", b"").decode("utf-8", "replace")
+        if not ce_id:
+            raise _Refused("no_id", "the header ce_id is missing, and nothing else tells this event from another")
+        data = wire.decode(event_type, body, writer)
+        key = (message.key() or b"").hex()[:255]
+        topic = message.topic()
+        return Received(
+            topic, message.partition(), message.offset(), event_type, key, data, orjson.dumps(data),
+            identity.foreign_digest(event_type, ce_id), identity.stream_digest(topic, key),
+            {name: content.decode("utf-8", "replace") for name, content in headers.items()},
+        )  # fmt: skip
+
+
+class Encoder:
+    """Frames outbox bodies with the registry's id of their schema. Ids are asked once per subject, then remembered."""
+
+    def __init__(self, registry: Registry, register: bool) -> None:
+        self._registry, self._register = registry, register
+        self._ids: dict[tuple[str, str], int] = {}
+
+    def value(self, full_topic: str, event_type: str, body: bytes, schema_text: str | None = None) -> bytes:
+        """The bytes that go onto the topic.
+
+        Raises:
+            TransientError: the registry did not answer.
+            OperatorError: the schema is not registered, and ``REGISTER_SCHEMAS`` is off.
+        """
+        schema_id = self._ids.get((full_topic, event_type))
+        if schema_id is None:
+            subject = topics.subject(full_topic, event_type)
+            text = schema_text or wire.schema_text(event_type)
+            ask = self._registry.register if self._register else self._registry.look_up
+            schema_id = self._ids[full_topic, event_type] = ask(subject, text)
+        return wire.frame(schema_id, body)
+
+
+class _Refused(CommerceEventsError):
+    """Internal: this message is poison, and why."""
+
+    def __init__(self, reason: str, detail: str, readable: dict[str, Any] | None = None) -> None:
+        super().__init__(detail)
+        self.reason, self.detail, self.readable = reason, detail, readable
+
+
+def _ids(data: dict[str, Any]) -> dict[str, Any]:
+    """What can be said about an order whose event breaks the contract: its ids, if they are whole."""
+    known = {name: data.get(name) for name in ("source", "order_id", "order_key", "order_number", "refund_id")}
+    lines = data.get("lines") or []
+    known["lines"] = [line["line_id"] for line in lines if isinstance(line, dict) and line.get("line_id")][:1000]
+    return known

@@ -1,0 +1,151 @@
+"""Settings of the bus, read once and checked: one frozen object instead of ``getattr`` all over.
+
+Addresses and the topic prefix are the stock event bus's own settings, so that one site has one set of them; everything
+else lives in the dictionary ``COMMERCE_EVENTS``, merged over ``DEFAULTS`` when it is read (a plugin's settings are
+defaults: a site's YAML replaces dictionaries whole).
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+
+from commerce_events import topics
+from commerce_events.exceptions import OperatorError
+
+#: What can be said in ``COMMERCE_EVENTS``, and what holds where nothing is said.
+DEFAULTS: dict[str, Any] = {
+    "INSTALLATION": "",  # slug of this LMS or store, ≤ 32 characters; part of every result id
+    "CONSUMER_GROUP": "commerce-events",
+    "TOPICS": [topics.ORDER_TOPIC],  # without the prefix
+    "HANDLERS": [],  # dotted paths of durable handlers
+    "KAFKA": {},  # any librdkafka setting, for all clients
+    "BATCH": 1000,  # messages taken from Kafka at once, and orders decided in one transaction
+    "STRAIGHT_PATH": True,  # decide in the intake's transaction where nothing is waiting
+    "RESEND_AFTER": 30,  # seconds between an event and its duplicate before a duplicate asks for the result again
+    "RESEND_EVERY": 60,  # seconds between two re-sends for one order
+    "UNKNOWN_ATTEMPTS": 5,  # tries after an exception nobody foresaw, then held for a person
+    "TRANSIENT_HOURS": 48,  # hours of transient failure, then held
+    "LEASE": 30,  # seconds the relay's lease runs without being renewed
+    "REGISTER_SCHEMAS": False,  # register missing schemas by itself; in production a command does
+    "MAX_VALUE_BYTES": 1 << 20,
+    "POISON_PAUSE": 50,  # undecodable messages in a row that pause the intake instead of being set aside
+    "TOPIC_CHECK": 60,  # seconds between two looks at the topics' ids
+    "HEALTH_FILE": "",
+}
+
+#: librdkafka settings that are not a choice (reliability.md, section 4).
+CONSUMER = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",
+    "check.crcs": True,
+    "partition.assignment.strategy": "cooperative-sticky",
+    "queued.max.messages.kbytes": 16384,
+    "fetch.message.max.bytes": 4 << 20,
+    "fetch.wait.max.ms": 100,
+    "allow.auto.create.topics": False,
+}
+PRODUCER = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "partitioner": "murmur2_random",
+    "message.timeout.ms": 0,  # the relay has a deadline of its own, which keeps the order; see relay.py
+    "queue.buffering.max.kbytes": 65536,
+    "linger.ms": 2,
+    "allow.auto.create.topics": False,
+}
+
+
+@dataclass(frozen=True)
+class BusSettings:
+    """The settings as the code uses them. Built by :func:`bus_settings`."""
+
+    installation: str
+    group: str
+    bootstrap: str
+    registry_url: str
+    prefix: str
+    topics: tuple[str, ...]
+    handlers: tuple[str, ...]
+    kafka: Mapping[str, Any] = field(repr=False)  # may hold a password
+    registry_auth: tuple[str, str] | None = field(repr=False)
+    options: Mapping[str, Any] = field(repr=False)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.options[name]
+
+    def full_topic(self, topic: str) -> str:
+        """The topic's name on the broker."""
+        return topics.full_topic(topic, self.prefix)
+
+    def client(self, **more: Any) -> dict[str, Any]:
+        """Configuration of any Kafka client: addresses, the site's own settings, and ``more`` over both."""
+        return {
+            "bootstrap.servers": self.bootstrap,
+            "client.id": f"commerce-events-{self.installation or 'client'}",
+            "socket.keepalive.enable": True,
+            **self.kafka,
+            **more,
+        }
+
+
+def bus_settings(**overrides: Any) -> BusSettings:
+    """Read the Django settings.
+
+    Raises:
+        OperatorError: a setting is unknown or missing; the hint says what to write.
+    """
+    said = {**getattr(settings, "COMMERCE_EVENTS", {}), **overrides}
+    unknown = sorted(said.keys() - DEFAULTS.keys())
+    if unknown:
+        raise OperatorError(
+            f"COMMERCE_EVENTS has unknown entries: {', '.join(unknown)}",
+            hint=f"Known are: {', '.join(sorted(DEFAULTS))}.",
+        )
+    options = {**DEFAULTS, **said}
+    slug = options["INSTALLATION"]
+    if not slug or len(slug) > 32:
+        raise OperatorError(
+            "COMMERCE_EVENTS['INSTALLATION'] is missing or longer than 32 characters",
+            hint="Give this site a slug that will never change, e.g. COMMERCE_EVENTS = {'INSTALLATION': 'my-lms'}.",
+        )
+    bootstrap = getattr(settings, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", None)
+    registry = getattr(settings, "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL", None)
+    for name, value in (
+        ("EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", bootstrap),
+        ("EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL", registry),
+    ):
+        if not value:
+            raise OperatorError(
+                f"{name} is not set",
+                hint="For a broker to try things on, run `commerce-events dev`: it prints the lines to paste.",
+            )
+    key = getattr(settings, "EVENT_BUS_KAFKA_API_KEY", None)
+    secret = getattr(settings, "EVENT_BUS_KAFKA_API_SECRET", None)
+    if bool(key) != bool(secret):
+        raise OperatorError(
+            "EVENT_BUS_KAFKA_API_KEY and EVENT_BUS_KAFKA_API_SECRET must be set together",
+            hint="With one of them alone the connection would silently be made in plain text.",
+        )
+    stock: dict[str, Any] = {}
+    if key:
+        stock = {
+            "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": key, "sasl.password": secret,
+        }  # fmt: skip
+    registry_key = getattr(settings, "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY", "")
+    registry_secret = getattr(settings, "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET", "")
+    return BusSettings(
+        installation=slug,
+        group=options["CONSUMER_GROUP"],
+        bootstrap=str(bootstrap),
+        registry_url=str(registry),
+        prefix=getattr(settings, "EVENT_BUS_TOPIC_PREFIX", None) or "",
+        topics=tuple(options["TOPICS"]),
+        handlers=tuple(options["HANDLERS"]),
+        kafka={**stock, **options["KAFKA"]},
+        registry_auth=(registry_key, registry_secret) if registry_key else None,
+        options=options,
+    )

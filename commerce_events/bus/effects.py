@@ -1,0 +1,70 @@
+"""Deciding a group of events and writing what follows: shared by the straight path and the handle stage."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+from commerce_events.bus import inbox, outbox, sql
+from commerce_events.bus.types import Context, Event, FollowUp, Handler, Message, Outcome, Stream
+from commerce_events.models import Stream as StreamRow
+
+log = logging.getLogger(__name__)
+
+STREAM = ("id", "digest", "key", "next_n", "revision", "closed", "topic")
+
+
+def decide(events: Sequence[Event], handlers: Mapping[str, Handler], context: Context) -> list[tuple[Event, Outcome]]:
+    """Have each event handled by its handler, each handler's events in one call, in their order."""
+    shares: dict[int, tuple[Handler, list[Event]]] = {}
+    for event in events:
+        handler = handlers[event.event_type]
+        shares.setdefault(id(handler), (handler, []))[1].append(event)
+    decided: list[tuple[Event, Outcome]] = []
+    for handler, share in shares.values():
+        outcomes = handler.handle(share, context)
+        if len(outcomes) != len(share):
+            raise TypeError(f"{type(handler).__name__} answered {len(outcomes)} outcomes to {len(share)} events")
+        decided += zip(share, outcomes, strict=True)
+    return decided
+
+
+def write(decided: Sequence[tuple[Event, Outcome]], new: Iterable[Stream], context: Context) -> int:
+    """Write streams, messages and follow-ups of decided events. ``new`` streams have no row yet.
+
+    Returns:
+        The number of messages for the relay.
+    """
+    new = list(new)
+    insert_streams(new, context)
+    fresh = {stream.id for stream in new}
+    dirty = {event.stream.id: event.stream for event, _ in decided if event.stream.dirty}
+    sql.update(
+        StreamRow,
+        ("next_n", "revision", "closed"),
+        [(s.id, s.next_n, s.revision, s.closed) for i, s in sorted(dirty.items()) if i not in fresh],
+    )
+    messages: list[tuple[Stream, Message]] = []
+    follow_ups: list[tuple[int, FollowUp]] = []
+    for event, outcome in decided:
+        messages += [(event.stream, message) for message in outcome.messages]
+        for follow_up in outcome.follow_ups:
+            same = follow_up.key == event.stream.key
+            follow_ups.append((event.stream.id if same else inbox.stream_of(follow_up.key), follow_up))
+        for alarm in outcome.alarms:
+            log.warning("%s: %s", event.stream.key, alarm)
+    outbox.write(messages, context.now)
+    if follow_ups:
+        inbox.write(follow_ups, context.now)
+    return len(messages)
+
+
+def insert_streams(streams: Iterable[Stream], context: Context) -> None:
+    """Insert the rows of new streams, in the order of their digests, so that two writers meet in one order."""
+    sql.insert(
+        StreamRow,
+        ("id", "digest", "topic", "key", "next_n", "revision", "closed", "created_at"),
+        [
+            (s.id, s.digest, s.topic, s.key, s.next_n, s.revision, s.closed, context.now)
+            for s in sorted(streams, key=lambda s: s.digest)
+        ],
+    )

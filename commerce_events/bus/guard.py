@@ -1,0 +1,139 @@
+"""Noticing that the database was restored from a backup, before anything is decided on it (D4).
+
+Kafka's committed offset is always behind the position row. If it is ahead, the row went back in time: results were
+published that this database does not know. So a new epoch starts – new results outrank every lost one –, the events
+behind the position are read again, and the streams whose lost results stand on the results topic are renewed, even where
+no event of theirs comes again.
+"""
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from confluent_kafka import Consumer, TopicPartition
+from django.db import transaction
+
+from commerce_events import identity, topics, wire
+from commerce_events.bus import clients, ids, inbox, positions
+from commerce_events.bus.conf import BusSettings
+from commerce_events.bus.types import RENEW, Context, FollowUp
+from commerce_events.exceptions import ContractError, OperatorError, TransientError
+from commerce_events.models import Installation, Lease, Stream
+from commerce_events.registry import Registry
+
+log = logging.getLogger(__name__)
+
+RELAY_LEASE = "relay"
+
+
+class Guard:
+    """Compares Kafka with the database. Every stage asks it before its first work and after it lost the database."""
+
+    def __init__(self, settings: BusSettings, registry: Registry) -> None:
+        self.settings, self.registry = settings, registry
+        self.full_topics = [settings.full_topic(topic) for topic in settings.topics]
+
+    def context(self, now: datetime) -> Context:
+        """The installation and its epoch, as the database has them now."""
+        row = installation(self.settings.installation)
+        return Context(row.slug, row.epoch, now)
+
+    def check(self) -> bool:
+        """Start a new epoch if the database was restored. True if it was.
+
+        Raises:
+            TransientError: the broker or the registry did not answer; nothing may be decided before they did.
+        """
+        client = clients.onlooker(self.settings)
+        try:
+            stands = positions.load(self.settings.group, self.full_topics)
+            # Kafka first, then the database once more: what is committed in between is in the database already
+            committed = clients.committed(client, stands)
+            ahead = positions.ahead(committed, positions.load(self.settings.group, self.full_topics))
+            fresh = not Lease.objects.filter(name=RELAY_LEASE).exists() and not stands
+            if not ahead and not fresh:
+                return False
+            epoch, keys = self._published(client)
+            if not ahead and not epoch:
+                return False
+            return self._new_epoch(ahead, epoch, keys)
+        finally:
+            clients.close(client)
+
+    def _new_epoch(self, ahead: dict[str, int], published: int, keys: set[str]) -> bool:
+        with transaction.atomic():
+            row = Installation.objects.select_for_update().get(slug=installation(self.settings.installation).slug)
+            evidence = ahead or {"results": published}
+            if row.restored_from == evidence and row.epoch > published:
+                return False  # another process has seen the same
+            row.epoch = max(row.epoch, published) + 1
+            row.epoch_started_at = now = datetime.now(UTC)
+            row.epoch_reason = "database restored: " + (", ".join(ahead) or "results of this installation are published")
+            row.epoch_reason = row.epoch_reason[:255]
+            row.restored_from = evidence
+            row.save()
+            known = {identity.stream_digest(topics.ORDER_TOPIC, key): key for key in keys}
+            streams = Stream.objects.filter(digest__in=list(known)).values_list("id", "key")
+            inbox.write([(stream, FollowUp(RENEW, key, {"order_key": key})) for stream, key in streams], now)
+        ids.STREAMS.forget()
+        log.error(
+            "ALARM database_restored: epoch %d starts, %d streams are renewed, the events behind the positions are read "
+            "again; committed offsets ahead of the database: %s", row.epoch, len(streams), ahead,
+        )  # fmt: skip
+        return True
+
+    def _published(self, client: Consumer) -> tuple[int, set[str]]:
+        """The highest epoch and the keys of results on the topic behind the last delivery that the database knows."""
+        topic = self.settings.full_topic(topics.FULFILLMENT_TOPIC)
+        delivered = (Lease.objects.filter(name=RELAY_LEASE).values_list("delivered", flat=True).first() or {}).get(topic, {})
+        epoch, keys = 0, set()
+        for partition in clients.partitions(client, topic):
+            log_ = clients.log_of(client, topic, partition, "")
+            offset = max(log_.low, int(delivered.get(str(partition), 0)))
+            if offset >= log_.high:
+                continue
+            client.assign([TopicPartition(topic, partition, offset)])
+            while offset < log_.high:
+                messages = client.consume(1000, 10.0)
+                if not messages:
+                    raise TransientError(f"{topic}[{partition}] could not be read up to its end")
+                for message in messages:
+                    if message.error():
+                        raise TransientError(f"{topic}[{partition}]: {message.error().str()}")
+                    offset = message.offset() + 1
+                    result = self._result(message)
+                    if result is not None and result["installation"] == self.settings.installation:
+                        epoch = max(epoch, result["sequence"] >> 32)
+                        keys.add(result["order_key"])
+            client.unassign()
+        return epoch, keys
+
+    def _result(self, message: object) -> dict[str, object] | None:
+        headers = dict(message.headers() or [])  # type: ignore[attr-defined]
+        event_type = headers.get("ce_type", b"").decode()
+        known = topics.EVENT_TYPES.get(event_type)
+        if known is None or known.argument != "fulfillment":
+            return None
+        try:
+            schema_id, body = wire.unframe(message.value())  # type: ignore[attr-defined]
+            writer = wire.accept_writer(event_type, self.registry.schema_by_id(schema_id))
+            return dict(wire.decode(event_type, body, writer)["fulfillment"])
+        except ContractError:  # somebody else's bytes on our topic; nothing of ours is lost with them
+            return None
+
+
+def installation(slug: str) -> Installation:
+    """The row of this installation.
+
+    Raises:
+        OperatorError: the database belongs to an installation with another slug.
+    """
+    row = Installation.objects.order_by("pk").first()
+    if row is None:
+        row, _ = Installation.objects.get_or_create(slug=slug)
+    if row.slug != slug:
+        raise OperatorError(
+            f"this database belongs to installation {row.slug!r}, the settings say {slug!r}",
+            hint="Results carry the slug, and it never changes: correct COMMERCE_EVENTS['INSTALLATION'].",
+        )
+    return row

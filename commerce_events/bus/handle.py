@@ -1,0 +1,191 @@
+"""The second stage: due inbox rows become effects.
+
+A group of streams is claimed by locking their rows (SKIP LOCKED: any number of workers share the work), their due events
+are handled in one transaction, or one stream at a time where the handler does not work in bulk. A group that fails is
+handled one stream at a time, a stream that fails one event at a time, and an event that fails waits on its row: later
+with back-off if the failure is transient, for a person if it is not understood. Everything else flows (D2).
+"""
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import orjson
+from django.db import transaction
+from django.db.models import F, Min
+
+from commerce_events.bus import effects, sql
+from commerce_events.bus.failures import is_conflict, is_outage, is_transient, summary
+from commerce_events.bus.types import Context, Event, Handler, Outcome, Stream
+from commerce_events.models import Inbox
+from commerce_events.models import Stream as StreamRow
+
+log = logging.getLogger(__name__)
+
+DUE = ("id", "stream_id", "event_type", "payload", "headers", "digest", "attempts", "due_at", "received_at")
+FIRST_DELAY, LONGEST_DELAY = 30.0, 3600.0
+TRIES = 4
+
+
+class Handle:
+    """Handles due events. Safe in any number of threads and processes at once."""
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        group: int = 500,
+        unknown_attempts: int = 5,
+        transient_for: timedelta = timedelta(hours=48),
+    ) -> None:
+        self.handlers, self.group = handlers, group
+        self.unknown_attempts, self.transient_for = unknown_attempts, transient_for
+        self.bulk = all(handler.bulk for handler in handlers.values())
+
+    def due(self, now: datetime, limit: int, without: Collection[int] = ()) -> list[int]:
+        """Streams with something to do, the longest waiting first."""
+        rows = Inbox.objects.filter(due_at__lte=now).exclude(stream_id__in=without)
+        return list(
+            rows.values("stream_id").annotate(first=Min("id")).order_by("first").values_list("stream_id", flat=True)[:limit]
+        )
+
+    def run(self, streams: Sequence[int], context: Context) -> int:
+        """Handle what is due in these streams. Returns the number of events that are done.
+
+        Raises:
+            OperationalError: the database is away; nothing was recorded against any event.
+        """
+        if self.bulk and len(streams) > 1:
+            try:
+                return self._together(streams, context)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                log.warning("a group of %d streams is handled one by one: %s", len(streams), summary(error))
+        return sum(self._alone(stream, context) for stream in streams)
+
+    def _together(self, streams: Sequence[int], context: Context, most: int | None = None) -> int:
+        for left in range(TRIES, 0, -1):
+            try:
+                with transaction.atomic():
+                    events = self._claim(streams, context.now, most)
+                    outcomes = effects.decide(events, self.handlers, context) if events else []
+                    effects.write(outcomes, (), context)
+                    _done(outcomes, context.now)
+                    return len(outcomes)
+            except Exception as error:
+                if left == 1 or not is_conflict(error):
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def _alone(self, stream: int, context: Context) -> int:
+        """One stream: all of its due events at once; if that fails one after the other, up to the one that fails."""
+        try:
+            return self._together([stream], context)
+        except Exception as error:
+            if is_outage(error):
+                raise
+        done = 0
+        while True:
+            try:
+                if not self._together([stream], context, most=1):
+                    return done
+                done += 1
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                self._failed(stream, error, context)
+                return done
+
+    def _claim(self, streams: Sequence[int], now: datetime, most: int | None) -> list[Event]:
+        """Lock the streams that nobody holds and read their due events, oldest first within each."""
+        rows = sql.select(StreamRow, effects.STREAM, "id", sorted(streams), lock=True, skip_locked=True)
+        claimed = {row[0]: Stream(*row) for row in rows}
+        waiting: dict[int, list[tuple[object, ...]]] = {}
+        # read after the lock: what another worker has done in between is done
+        for row in sql.select(Inbox, DUE, "stream_id", sorted(claimed), order_by="id", extra="due_at IS NOT NULL"):
+            waiting.setdefault(row[1], []).append(row)
+        return [event for i, events in waiting.items() for event in _ready(claimed[i], events, now)[:most]]
+
+    def _failed(self, stream: int, error: Exception, context: Context) -> None:
+        """Record a failure on the row of the first due event of the stream."""
+        now = context.now
+        with transaction.atomic():
+            events = self._claim([stream], now, 1)
+            if not events:
+                return  # somebody else has it by now
+            event = events[0]
+            attempts = event.attempts + 1
+            transient = is_transient(error)
+            out_of_time = transient and now - (event.received_at or now) > self.transient_for
+            if out_of_time or (not transient and attempts >= self.unknown_attempts):
+                held = "database_unavailable" if transient else "internal_error"
+                changes = {"state": Inbox.State.HELD, "due_at": None, "reason": held}
+                log.error("inbox %s held after %d attempts: %s", event.id, attempts, summary(error))
+            else:
+                held = ""
+                changes = {"due_at": now + backoff(attempts), "reason": type(error).__name__[:64]}
+                log.warning("inbox %s waits after attempt %d: %s", event.id, attempts, summary(error))
+            Inbox.objects.filter(pk=event.id).update(attempts=attempts, **changes)
+            event.attempts = attempts
+            if held or attempts == 1:
+                self._tell(event, error, held, context)
+
+    def _tell(self, event: Event, error: Exception, held: str, context: Context) -> None:
+        """Let the handler say what its readers should know of a failure: at the first, and when a person must act."""
+        on_failure = getattr(self.handlers[event.event_type], "on_failure", None)
+        if on_failure is None:
+            return
+        try:
+            with transaction.atomic():
+                outcome = on_failure(event, error, held, context)
+                effects.write([(event, outcome)], (), context)
+        except Exception as second:
+            if is_outage(second):
+                raise
+            # the failure itself is on the row; that it could not be told as well is one more line for the operator
+            log.error("inbox %s: its failure could not be published: %s", event.id, summary(second))
+
+
+def backoff(attempts: int, spread: float | None = None) -> timedelta:
+    """30 s, doubled with each attempt, at most hourly, ± a fifth so that rows do not come back in step."""
+    jitter = random.uniform(0.8, 1.2) if spread is None else spread
+    return timedelta(seconds=min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY) * jitter)
+
+
+def _ready(stream: Stream, rows: list[tuple[object, ...]], now: datetime) -> list[Event]:
+    """The due events of one stream, in order, up to the first that waits after a failure: what came later waits too.
+
+    A timer – due later, never tried – holds nothing up.
+    """
+    events = []
+    for row_id, _, event_type, payload, headers, digest, attempts, due_at, received_at in rows:
+        if due_at > now:  # type: ignore[operator]
+            if attempts:
+                break
+            continue
+        events.append(Event(
+            str(event_type), orjson.loads(payload), stream, digest, attempts, row_id, received_at,  # type: ignore[arg-type]
+            orjson.loads(headers) if headers else {},  # type: ignore[arg-type]
+        ))  # fmt: skip
+    return events
+
+
+def _done(outcomes: Sequence[tuple[Event, Outcome]], now: datetime) -> None:
+    handled = [event.id for event, outcome in outcomes if not outcome.held]
+    if handled:
+        Inbox.objects.filter(pk__in=handled).update(
+            state=Inbox.State.HANDLED, due_at=None, reason="", handled_at=now
+        )
+    for event, outcome in outcomes:
+        if outcome.held:
+            Inbox.objects.filter(pk=event.id).update(
+                state=Inbox.State.HELD, due_at=None, reason=outcome.held[:64], handled_at=now, attempts=F("attempts") + 1
+            )
+
+
+def now_utc() -> datetime:
+    """The clock of the stages; a parameter everywhere else."""
+    return datetime.now(UTC)

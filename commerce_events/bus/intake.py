@@ -1,0 +1,225 @@
+"""The first stage: a batch from Kafka becomes inbox rows – or, where nothing stands in the way, effects at once.
+
+One transaction moves the positions, filters what is known, writes the rest. On the **straight path** it also decides:
+when a handler works in bulk and a stream has nothing waiting, its events are handled here and inserted as handled, which
+saves a second commit and an update of every row (ADR 0007). Whatever cannot go straight is inserted as pending, and
+whatever makes the straight path fail falls back to that for the whole batch. Nothing is ever lost by falling back.
+
+Rows are inserted without conflict clauses. If another process inserted one of them in the meantime, the transaction is
+rolled back and decided again on what is there now (ADR 0008).
+"""
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import orjson
+from django.db import IntegrityError, OperationalError, transaction
+
+from commerce_events.bus import effects, ids, positions, sql
+from commerce_events.bus import inbox as internal
+from commerce_events.bus.codec import Poison, Received
+from commerce_events.bus.failures import is_conflict, summary
+from commerce_events.bus.types import REJECTED, Context, Event, FollowUp, Handler, Outcome, Stream
+from commerce_events.models import DeadLetter, Inbox, Resend
+from commerce_events.models import Stream as StreamRow
+from commerce_events.topics import EVENT_TYPES, ORDER_TOPIC
+
+log = logging.getLogger(__name__)
+
+COLUMNS = (
+    "digest", "stream_id", "event_type", "state", "due_at", "attempts", "reason", "payload", "headers", "topic",
+    "partition", "offset", "received_at", "handled_at",
+)  # fmt: skip
+DEAD = ("topic", "partition", "offset", "reason", "detail", "key", "value", "headers", "received_at", "state")
+TRIES = 4
+
+At = tuple[str, int]
+
+
+@dataclass
+class Batch:
+    """What one call of ``consume`` brought: events, poison, and the next offset of each partition."""
+
+    events: list[Received] = field(default_factory=list)
+    poison: list[Poison] = field(default_factory=list)
+    next_offsets: dict[At, int] = field(default_factory=dict)
+
+    def drop(self, at: At) -> None:
+        """Forget a partition that is no longer ours."""
+        self.events = [event for event in self.events if (event.topic, event.partition) != at]
+        self.poison = [poison for poison in self.poison if (poison.topic, poison.partition) != at]
+        self.next_offsets.pop(at, None)
+
+
+@dataclass
+class Stored:
+    """What became of a batch. ``lost`` partitions were moved by somebody else: seek to the database's position."""
+
+    lost: set[At] = field(default_factory=set)
+    handled: int = 0
+    pending: int = 0
+    duplicates: int = 0
+    dead: int = 0
+    messages: int = 0
+
+
+class Intake:
+    """Stores batches. ``handlers`` maps event types to their handler; ``resend`` is off during a replay."""
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        straight: bool = True,
+        resend: bool = True,
+        resend_after: float = 30,
+        resend_every: float = 60,
+    ) -> None:
+        self.handlers = handlers
+        self.straight, self.resend = straight, resend
+        self.resend_after, self.resend_every = timedelta(seconds=resend_after), timedelta(seconds=resend_every)
+
+    def store(self, batch: Batch, stands: Mapping[At, positions.Stand], context: Context) -> Stored:
+        """Write a batch in one transaction.
+
+        Raises:
+            OperationalError: the database is away or refuses; nothing was written, the same batch can be tried again.
+        """
+        straight = self.straight
+        for left in range(TRIES, 0, -1):
+            # keys are taken outside of the transaction, see ids.py
+            keys = ids.STREAMS.take(len({event.stream_digest for event in batch.events}))
+            try:
+                with transaction.atomic():
+                    return _Attempt(self, batch, stands, context, keys).run(straight and left > 1)
+            except (IntegrityError, OperationalError) as error:
+                if left == 1 or not is_conflict(error):
+                    raise
+            except Exception as error:
+                # The rules or a gateway failed on some event. Stored as pending, the handle stage finds out which one
+                # it is and records the failure on its row.
+                if not straight:
+                    raise
+                straight = False
+                log.warning("straight path left for a batch of %d: %s", len(batch.events), summary(error))
+        raise AssertionError("the last try returns or raises")
+
+
+class _Attempt:
+    """One try to store one batch; thrown away with its transaction."""
+
+    def __init__(
+        self, intake: Intake, batch: Batch, stands: Mapping[At, positions.Stand], context: Context, keys: Sequence[int]
+    ) -> None:
+        self.intake, self.batch, self.stands, self.context = intake, batch, stands, context
+        self.now = context.now
+        self.keys = iter(keys)
+        self.new: dict[bytes, Stream] = {}
+        self.stored = Stored()
+
+    def run(self, straight: bool) -> Stored:
+        for at, offset in sorted(self.batch.next_offsets.items()):
+            if not positions.advance(self.stands[at], offset, self.now):
+                self.stored.lost.add(at)
+        received = self._unknown([event for event in self.batch.events if self._ours(event)])
+        streams = self._streams(received)
+        ready = self._claim(received, streams) if straight else set()
+        events = [
+            Event(r.event_type, r.data, streams[r.stream_digest], r.digest, received_at=self.now, headers=r.headers)
+            for r in received
+        ]
+        direct = [event for event in events if event.stream.digest in ready]
+        outcomes = effects.decide(direct, self.intake.handlers, self.context) if direct else []
+        self.stored.messages = effects.write(outcomes, self.new.values(), self.context)
+        self._insert(received, events, {id(event): outcome for event, outcome in outcomes})
+        self._set_aside([poison for poison in self.batch.poison if self._ours(poison)])
+        return self.stored
+
+    def _ours(self, message: Received | Poison) -> bool:
+        return (message.topic, message.partition) not in self.stored.lost
+
+    def _unknown(self, events: list[Received]) -> list[Received]:
+        """The events that were never received before; a late duplicate asks for its results again (R1)."""
+        rows = sql.select(Inbox, ("digest", "stream_id", "received_at"), "digest", {event.digest for event in events})
+        seen = {row[0] for row in rows}
+        unknown = []
+        for event in events:
+            if event.digest not in seen:
+                seen.add(event.digest)
+                unknown.append(event)
+        self.stored.duplicates = len(events) - len(unknown)
+        late = {stream_id for _, stream_id, at in rows if self.now - at > self.intake.resend_after}
+        if late and self.intake.resend:
+            recent = Resend.objects.filter(stream_id__in=late, requested_at__gt=self.now - self.intake.resend_every)
+            late -= set(recent.values_list("stream_id", flat=True))
+            Resend.objects.bulk_create([Resend(stream_id=i, requested_at=self.now) for i in sorted(late)])
+        return unknown
+
+    def _streams(self, events: Sequence[Received]) -> dict[bytes, Stream]:
+        """The stream of each event, by digest; one that is new has a key and no row yet."""
+        digests = {event.stream_digest for event in events}
+        streams = {row[1]: Stream(*row) for row in sql.select(StreamRow, effects.STREAM, "digest", digests)}
+        for event in events:
+            if event.stream_digest not in streams:
+                topic = ORDER_TOPIC if event.event_type in EVENT_TYPES else event.topic
+                stream = Stream(next(self.keys), event.stream_digest, event.key, topic=topic)
+                streams[event.stream_digest] = self.new[event.stream_digest] = stream
+        return streams
+
+    def _claim(self, events: Sequence[Received], streams: dict[bytes, Stream]) -> set[bytes]:
+        """Lock what can be decided here and now; returns the digests of those streams.
+
+        Left to the handle stage are streams that it holds at this moment, streams with events still waiting, and
+        events whose handler takes one order at a time.
+        """
+        owner: dict[bytes, Handler | None] = {}
+        for event in events:
+            handler = self.intake.handlers.get(event.event_type)
+            if handler is None or not handler.bulk or owner.setdefault(event.stream_digest, handler) is not handler:
+                owner[event.stream_digest] = None
+        ready = {digest for digest, handler in owner.items() if handler is not None}
+        old = {streams[digest].id: digest for digest in ready if digest not in self.new}
+        if old:
+            rows = sql.select(StreamRow, effects.STREAM, "id", sorted(old), lock=True, skip_locked=True)
+            streams.update({row[1]: Stream(*row) for row in rows})
+            due = sql.select(Inbox, ("stream_id",), "stream_id", sorted(old), extra="due_at IS NOT NULL")
+            ready -= set(old.values()) - {row[1] for row in rows} | {old[row[0]] for row in due}
+        return ready
+
+    def _insert(
+        self, received: Sequence[Received], events: Sequence[Event], outcomes: Mapping[int, Outcome]
+    ) -> None:
+        rows = []
+        for r, event in zip(received, events, strict=True):
+            outcome = outcomes.get(id(event))
+            if outcome is None:
+                state, due, reason, handled = Inbox.State.PENDING.value, self.now, "", None
+            elif outcome.held:
+                state, due, reason, handled = Inbox.State.HELD.value, None, outcome.held, self.now
+            else:
+                state, due, reason, handled = Inbox.State.HANDLED.value, None, "", self.now
+            headers = orjson.dumps(r.headers).decode() if r.headers else ""
+            rows.append((
+                r.digest, event.stream.id, r.event_type, state, due, 0, reason, r.payload.decode(), headers, r.topic,
+                r.partition, r.offset, self.now, handled,
+            ))  # fmt: skip
+        # in the order of arrival: the keys that the database gives out are the order within a stream
+        sql.insert(Inbox, COLUMNS, rows)
+        self.stored.handled = len(outcomes)
+        self.stored.pending = len(rows) - len(outcomes)
+
+    def _set_aside(self, poison: Sequence[Poison]) -> None:
+        sql.insert(DeadLetter, DEAD, [
+            (p.topic, p.partition, p.offset, p.reason, p.detail, p.key, p.value, p.headers, self.now, "open")
+            for p in poison
+        ])  # fmt: skip
+        self.stored.dead = len(poison)
+        for p in poison:
+            log.error("dead letter: %s[%d]@%d: %s", p.topic, p.partition, p.offset, p.reason)
+            key = (p.readable or {}).get("order_key")
+            if key and REJECTED in self.intake.handlers:
+                rejected = FollowUp(REJECTED, str(key)[:255], dict(p.readable or {}))
+                internal.write([(internal.stream_of(rejected.key), rejected)], self.now)

@@ -1,0 +1,134 @@
+"""How far each partition was read: the database is the authority, Kafka's committed offset only a hint (D1).
+
+Everything that can go wrong with a log under our feet is decided here, from plain facts: where the database stands,
+what Kafka has committed, which offsets the partition still holds, and which topic answers to the name.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from commerce_events.identity import text_digest
+from commerce_events.models import Gap, Position
+
+#: Reasons of a gap, and what the operator reads about it.
+GAPS = {
+    "topic_recreated": "the topic was deleted and made again under its name: offsets no longer mean what they meant",
+    "offsets_expired": "the next messages to read were deleted by the topic's retention before they were read",
+    "log_truncated": "the partition ends before the position: messages that were read have vanished from the log",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where this group stands in one partition (a row of ``Position``)."""
+
+    id: int
+    topic: str
+    partition: int
+    offset: int
+    topic_id: str = ""
+    halted: str = ""
+
+    @property
+    def at(self) -> tuple[str, int]:
+        return self.topic, self.partition
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What the broker says of one partition: the first and the next offset, and the topic's id ('' where unknown)."""
+
+    low: int
+    high: int
+    topic_id: str = ""
+
+
+def digest(group: str, topic: str, partition: int) -> bytes:
+    """The identity of a position."""
+    return text_digest(group, topic, str(partition))
+
+
+def load(group: str, topics: Iterable[str]) -> dict[tuple[str, int], Stand]:
+    """Every position of the group in these topics."""
+    rows = Position.objects.filter(group=group, topic__in=list(topics))
+    return {
+        (row.topic, row.partition): Stand(row.pk, row.topic, row.partition, row.offset, row.topic_id, row.halted)
+        for row in rows
+        if bytes(row.digest) == digest(group, row.topic, row.partition)
+    }
+
+
+def start(group: str, topic: str, partition: int, offset: int, topic_id: str) -> Stand:
+    """Write the first position of a partition; another process may have been faster, then its word stands."""
+    identity = digest(group, topic, partition)
+    try:
+        with transaction.atomic():
+            row = Position.objects.create(
+                digest=identity, group=group, topic=topic, partition=partition, offset=offset, topic_id=topic_id
+            )
+    except IntegrityError:
+        row = Position.objects.get(digest=identity)
+    return Stand(row.pk, topic, partition, row.offset, row.topic_id, row.halted)
+
+
+def advance(stand: Stand, offset: int, now: datetime) -> bool:
+    """Move one position, if it still stands where we think it does. False: another process, or a restore, moved it."""
+    moved = Position.objects.filter(pk=stand.id, offset=stand.offset, topic_id=stand.topic_id, halted="").update(
+        offset=offset, updated_at=now
+    )
+    return bool(moved)
+
+
+def gap(stand: Stand, log: Log) -> str:
+    """Why reading on at this position would pass over something silently; '' if it would not."""
+    if stand.topic_id and log.topic_id and stand.topic_id != log.topic_id:
+        return "topic_recreated"
+    if stand.offset < log.low:
+        return "offsets_expired"
+    if stand.offset > log.high:
+        return "log_truncated"
+    return ""
+
+
+def halt(group: str, stand: Stand, log: Log, reason: str, now: datetime) -> Stand:
+    """Record a gap and stop the partition until an operator accepts it."""
+    with transaction.atomic():
+        if Position.objects.filter(pk=stand.id, halted="").update(halted=reason, updated_at=now):
+            Gap.objects.create(
+                group=group, topic=stand.topic, partition=stand.partition, reason=reason, from_offset=stand.offset,
+                to_offset=log.low if reason != "log_truncated" else log.high,
+                old_topic_id=stand.topic_id, new_topic_id=log.topic_id, detected_at=now,
+            )  # fmt: skip
+    return replace(stand, halted=reason)
+
+
+def accept(gap_row: Gap, log: Log, offset: int, by: str, now: datetime) -> None:
+    """Read on behind a gap: an operator's decision, written on the gap's row.
+
+    Arguments:
+        offset: where to read on; ``log.low`` reads all that the partition still holds (duplicates do nothing).
+    """
+    identity = digest(gap_row.group, gap_row.topic, gap_row.partition)
+    with transaction.atomic():
+        Position.objects.filter(digest=identity).update(
+            offset=offset, topic_id=log.topic_id, halted="", updated_at=now
+        )
+        gap_row.to_offset, gap_row.resolved_at, gap_row.resolution = offset, now, f"read on at {offset}, by {by}"
+        gap_row.save(update_fields=["to_offset", "resolved_at", "resolution"])
+
+
+def ahead(committed: Mapping[tuple[str, int], int], stands: Mapping[tuple[str, int], Stand]) -> dict[str, int]:
+    """Partitions whose committed offset is above the position: this database was restored from a backup.
+
+    The offset is committed after the database, so it can only be behind – unless the database went back in time.
+    A halted partition, or one of a topic made anew, says nothing.
+    """
+    return {
+        f"{topic}[{partition}]": offset
+        for (topic, partition), offset in sorted(committed.items())
+        if offset >= 0 and (stand := stands.get((topic, partition))) and not stand.halted and offset > stand.offset
+    }

@@ -1,0 +1,297 @@
+"""Reading partitions from where the database stands: assignment, gaps, seeking, and what the consumer reports.
+
+A new partition is read from its position row. Where there is none, the operator says where to begin – a new group does
+not guess – except for a partition that was added to a topic whose others are known: nobody can have read it, it begins
+at its beginning. A gap (a topic made anew, expired offsets) is recorded, raised as an alarm, and halts the partition;
+the others go on.
+"""
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from django.db import DatabaseError
+
+from commerce_events.bus import clients, positions
+from commerce_events.bus.conf import BusSettings
+from commerce_events.bus.positions import Stand
+from commerce_events.exceptions import OperatorError, TransientError
+
+log = logging.getLogger(__name__)
+
+At = tuple[str, int]
+
+#: What ``--from`` understands besides a time.
+BEGIN = ("earliest", "latest")
+
+
+class NoPositionError(OperatorError):
+    """A group without a position: where to begin is the operator's decision."""
+
+
+class Subscription:
+    """A membership in the consumer group and the positions of its partitions.
+
+    Arguments:
+        start: ``earliest``, ``latest``, a time, or None: refuse to begin without a position.
+        clock: the time of the rows that are written.
+        replay: go back to ``start`` although there are positions. What was handled is recognised and not done again.
+    """
+
+    def __init__(
+        self, settings: BusSettings, start: str | datetime | None, clock: Callable[[], datetime], replay: bool = False
+    ) -> None:
+        self.settings, self.start, self.clock, self.replay = settings, start, clock, replay
+        self.topics = [settings.full_topic(topic) for topic in settings.topics]
+        self.stands: dict[At, Stand] = {}
+        self.assigned: set[At] = set()
+        self.wanted: list[At] = []  # assigned by the group, not yet by us: what they need could not be asked
+        self.failure: Exception | None = None
+        self._ids: dict[str, str] = {}
+        self._checked = time.monotonic()
+        self.admin: AdminClient = clients.admin(settings)
+        self.consumer: Consumer = clients.consumer(settings)
+
+    # --------------------------------------------------------------------------------------------------- membership
+
+    def subscribe(self) -> None:
+        """Join the group.
+
+        Raises:
+            NoPositionError: nothing says where to begin.
+            TransientError: the broker does not answer.
+        """
+        self.refresh_ids()
+        for topic in self.topics:
+            found = clients.partitions(self.consumer, topic)
+            if not found:
+                raise OperatorError(
+                    f"topic {topic} does not exist",
+                    hint="Create it with its partitions and retention: `commerce-events doctor --create-topics`, and "
+                    "see that EVENT_BUS_TOPIC_PREFIX is the one the stores use.",
+                )
+            stands = positions.load(self.settings.group, [topic])
+            for partition in found:
+                if (topic, partition) not in stands:
+                    self._first_position(topic, partition, known=bool(stands))
+            if self.replay:
+                self._rewind(topic, stands)
+        self.replay = False  # once, also if what follows has to be tried again
+        self.consumer.subscribe(self.topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke)
+
+    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        """Assign each partition at its position; one whose position cannot be told now waits, paused (``settle``)."""
+        given = [(p.topic, p.partition) for p in partitions]
+        self.wanted += given
+        ready = {}
+        try:
+            ready = {stand.at: stand.offset for stand in self._open(given)}
+        except (TransientError, DatabaseError) as error:
+            log.warning("positions not known yet: %s", type(error).__name__)
+        self.consumer.incremental_assign([TopicPartition(*at, ready.get(at, OFFSET_END)) for at in given])
+        if len(ready) < len(given):
+            self.pause([at for at in given if at not in ready])
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        gone = {(p.topic, p.partition) for p in partitions}
+        self.assigned -= gone
+        self.wanted = [at for at in self.wanted if at not in gone]
+        for at in gone:
+            self.stands.pop(at, None)
+        self.consumer.incremental_unassign(partitions)
+
+    def settle(self) -> None:
+        """Begin to read partitions that had to wait. To be called until it does not raise.
+
+        Raises:
+            TransientError, DatabaseError: broker or database away; the partitions stay paused.
+        """
+        for stand in self._open(list(self.wanted)):
+            partition = TopicPartition(stand.topic, stand.partition, stand.offset)
+            try:
+                self.consumer.seek(partition)
+            except KafkaException as error:  # its fetcher has not started yet
+                self.assigned.discard(stand.at)
+                self.wanted.append(stand.at)
+                raise TransientError(f"{stand} cannot be read yet: {error.args[0].str()}") from error
+            self.consumer.resume([partition])
+
+    def _open(self, at: Sequence[At]) -> list[Stand]:
+        """The positions of these partitions, from now on ours to read; a halted one stays closed."""
+        if not at:
+            return []
+        stands = positions.load(self.settings.group, self.topics)
+        opened = []
+        for each in at:
+            stand = stands.get(each) or self._first_position(*each, known=any(topic == each[0] for topic, _ in stands))
+            log_ = clients.log_of(self.consumer, *each, self._ids.get(stand.topic, ""))
+            reason = "" if stand.halted else positions.gap(stand, log_)
+            if reason:
+                stand = positions.halt(self.settings.group, stand, log_, reason, self.clock())
+            self.wanted.remove(each)
+            if stand.halted:
+                self._alarm(stand)
+                continue
+            self.stands[each] = stand
+            self.assigned.add(each)
+            opened.append(stand)
+        return opened
+
+    def _alarm(self, stand: Stand) -> None:
+        log.error(
+            "ALARM gap: %s[%d] is halted at offset %d, other partitions go on: %s. Look at it with `commerce_gaps`, "
+            "decide with `commerce_gaps --accept`.", stand.topic, stand.partition, stand.offset,
+            positions.GAPS.get(stand.halted, stand.halted),
+        )  # fmt: skip
+
+    def _rewind(self, topic: str, stands: dict[At, Stand]) -> None:
+        """Go back, in Kafka first: a committed offset above the position would look like a restored database."""
+        back = [
+            (stand, offset) for stand in stands.values()
+            if (offset := self._offset_of_start(topic, stand.partition)) < stand.offset
+        ]  # fmt: skip
+        if not back:
+            return
+        try:
+            self.consumer.commit(
+                offsets=[TopicPartition(*stand.at, offset) for stand, offset in back], asynchronous=False
+            )
+        except KafkaException as error:
+            raise OperatorError(
+                f"the group's offsets cannot be set back: {error.args[0].str()}",
+                hint="A replay needs the group for itself: stop its other consumers first.",
+            ) from error
+        for stand, offset in back:
+            positions.advance(stand, offset, self.clock())
+
+    def _first_position(self, topic: str, partition: int, known: bool) -> Stand:
+        if known:
+            offset = clients.log_of(self.consumer, topic, partition, "").low
+        elif self.start is None:
+            raise NoPositionError(
+                f"group {self.settings.group} has no position in {topic}: where should it begin?",
+                hint="Say it once: --from earliest (every order still on the topic), --from latest (only new ones), or "
+                "--from 2026-01-31T00:00:00Z.",
+            )
+        else:
+            offset = self._offset_of_start(topic, partition)
+        return positions.start(self.settings.group, topic, partition, offset, self._ids.get(topic, ""))
+
+    def _offset_of_start(self, topic: str, partition: int) -> int:
+        log_ = clients.log_of(self.consumer, topic, partition, "")
+        if isinstance(self.start, datetime):
+            asked = TopicPartition(topic, partition, int(self.start.timestamp() * 1000))
+            found: int = self.consumer.offsets_for_times([asked], timeout=clients.TIMEOUT)[0].offset
+            return found if found >= 0 else log_.high
+        return log_.high if self.start == "latest" else log_.low
+
+    # ------------------------------------------------------------------------------------------------------ reading
+
+    def read(self, most: int, timeout: float) -> list[Message]:
+        """Messages of our partitions, in order; broker errors are turned into log lines, gaps or exceptions.
+
+        Raises:
+            TransientError: worth waiting.
+            OperatorError: nothing will change by waiting.
+        """
+        messages = []
+        for message in self.consumer.consume(most, timeout):
+            error = message.error()
+            if error is None:
+                if (message.topic(), message.partition()) in self.assigned:
+                    messages.append(message)
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                self._out_of_range(message)
+            elif error.fatal():
+                raise OperatorError(f"the Kafka client failed: {error.str()}", hint="Start again; the position is kept.")
+            elif error.code() in _REFUSED:
+                raise OperatorError(
+                    f"the broker refuses: {error.str()}",
+                    hint="Check the ACLs of this principal: read on the order topics and on the consumer group.",
+                )
+            else:
+                log.warning("Kafka: %s", error.str())
+        return messages
+
+    def _out_of_range(self, message: Message) -> None:
+        at = (message.topic(), message.partition())
+        stand = self.stands.get(at)
+        if stand is not None:
+            self.pause([at])
+            self.assigned.discard(at)
+            self.wanted.append(at)  # settle finds out what happened and halts
+
+    def pause(self, at: Sequence[At] | None = None) -> None:
+        """Fetch nothing, but stay in the group."""
+        self.consumer.pause([TopicPartition(*p) for p in (self.assigned if at is None else at)])
+
+    def resume(self) -> None:
+        """Fetch again."""
+        self.consumer.resume([TopicPartition(*p) for p in self.assigned])
+
+    def moved(self, next_offsets: dict[At, int], lost: set[At]) -> None:
+        """The database holds everything below these offsets: remember it, and hint it to Kafka."""
+        hints = []
+        for at, offset in next_offsets.items():
+            stand = self.stands.get(at)
+            if stand is None or at in lost:
+                continue
+            self.stands[at] = Stand(stand.id, stand.topic, stand.partition, offset, stand.topic_id)
+            hints.append(TopicPartition(*at, offset))
+        for at in lost & self.assigned:
+            log.warning("%s[%d] was moved by another process: reading on at its position", *at)
+            self.pause([at])
+            self.assigned.discard(at)
+            self.wanted.append(at)
+        if hints:
+            try:
+                self.consumer.commit(offsets=hints, asynchronous=True)
+            except KafkaException as error:  # a hint only; the next one says more
+                log.info("offsets not committed: %s", error.args[0].str())
+
+    def check_topics(self, every: float) -> None:
+        """Ask now and then whether the topics are still the ones we began to read."""
+        if time.monotonic() - self._checked < every:
+            return
+        self.refresh_ids()
+        for at, stand in list(self.stands.items()):
+            known = self._ids.get(stand.topic, "")
+            if stand.topic_id and known and known != stand.topic_id:
+                self.pause([at])
+                self.assigned.discard(at)
+                self.wanted.append(at)
+
+    def refresh_ids(self) -> None:
+        """Ask the broker for the topics' ids."""
+        self._ids = clients.topic_ids(self.admin, self.topics)
+        self._checked = time.monotonic()
+
+    def at_end(self) -> bool:
+        """Every partition that we read has been read to its end."""
+        if self.wanted or not self.assigned:
+            return False
+        try:
+            return all(
+                self.stands[at].offset >= clients.log_of(self.consumer, *at, "").high for at in sorted(self.assigned)
+            )
+        except TransientError:
+            return False
+
+    def halted(self) -> list[Stand]:
+        """Partitions of this group that wait for an operator."""
+        return [stand for stand in positions.load(self.settings.group, self.topics).values() if stand.halted]
+
+    def close(self) -> bool:
+        """Leave the group; False if librdkafka would not in time."""
+        return clients.close(self.consumer)
+
+
+_REFUSED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED,
+}  # fmt: skip
+
