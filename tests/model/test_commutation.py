@@ -1,6 +1,8 @@
 """The property at the top of the rules: order and repetition of events change nothing in the end."""
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +28,7 @@ def same_end(world: World, phases: list[Phase]) -> None:
     assert memory.totals == model.totals
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=int(os.environ.get("N", "300")), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data())
 def test_any_order_and_any_repetition_ends_as_the_sequential_model(data: st.DataObject) -> None:
     world = data.draw(worlds())

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .decide import ORDER_PAID
+from .decide import ORDER_PAID, ORDER_REFUNDED, ORDER_RESUME
 from .decision import Learners
 from .state import Order, Pair
 
@@ -16,6 +16,7 @@ from .state import Order, Pair
 class Needs:
     """What to load for a group of events; ``add`` each event, then read the fields, then ask for ``pairs``."""
 
+    revoke_unknown_grants: bool = False  # as the policy says
     learners: list[dict[str, Any]] = field(default_factory=list)  # ``LearnerData`` to resolve
     courses: set[str] = field(default_factory=set)
     skus: set[str] = field(default_factory=set)
@@ -26,31 +27,47 @@ class Needs:
     def add(self, event_type: str, data: dict[str, Any], order: Order | None) -> None:
         """Note what one event needs, given what the ledger knows of its order (None: nothing)."""
         if event_type == ORDER_PAID:
-            buyer = data["learner"]
-            for line in data["lines"]:
-                if line["product_kind"] in ("donation", "other"):
-                    continue
-                who = line.get("beneficiary") or buyer
-                self.learners.append(who)
-                course_key = line.get("course_key")
-                if course_key and line.get("mode"):
-                    self.courses.add(course_key)
-                    self._wanted.append((who, course_key))
-                elif line.get("sku"):
-                    self.skus.add(line["sku"])
-                    self._by_sku.append((who, line["sku"]))
+            self._add_lines(data)
+        elif event_type == ORDER_RESUME and "order" in data:
+            self._add_lines(data["order"])
+        elif event_type == ORDER_REFUNDED and self.revoke_unknown_grants:
+            self._add_unknown(data)
         if order is None:
             return
         for grant in order.grants.values():
             if grant.pair is not None:
                 self.known.add(grant.pair)
                 self.courses.add(grant.pair.course_key)
-            elif grant.state in ("waiting", "failed") and grant.course_key:
-                who = grant.learner or data.get("learner")
+                if not grant.found:  # held or failed: it may be decided again, for that user
+                    self.learners.append({"lms_user_id": grant.pair.lms_user_id})
+            elif grant.course_key:
+                who = grant.learner or (data.get("learner") if event_type == ORDER_RESUME else None)
                 if who:
                     self.learners.append(who)
                     self.courses.add(grant.course_key)
                     self._wanted.append((who, grant.course_key))
+
+    def _add_lines(self, data: dict[str, Any]) -> None:
+        buyer = data["learner"]
+        for line in data["lines"]:
+            if line["product_kind"] in ("donation", "other"):
+                continue
+            who = line.get("beneficiary") or buyer
+            self.learners.append(who)
+            course_key = line.get("course_key")
+            if course_key and line.get("mode"):
+                self.courses.add(course_key)
+                self._wanted.append((who, course_key))
+            elif line.get("sku"):
+                self.skus.add(line["sku"])
+                self._by_sku.append((who, line["sku"]))
+
+    def _add_unknown(self, data: dict[str, Any]) -> None:
+        for line in data["lines"]:
+            if line.get("course_key"):
+                self.learners.append(data["learner"])
+                self.courses.add(line["course_key"])
+                self._wanted.append((data["learner"], line["course_key"]))
 
     def sold(self, skus: dict[str, tuple[str, str] | None]) -> None:
         """Tell which course and mode each sku stands for; adds to ``courses`` and to the pairs."""

@@ -13,6 +13,9 @@ from .desired import access_of, converge, held
 from .purchase import again, module_of
 from .state import WHOLE_ORDER, Grant, Order
 
+#: Failures that nothing but the line itself can mend: the ledger does not hold what they lack.
+_NEEDS_THE_LINE = ("unknown_product", "credit_provider_missing")
+
 
 def _chosen(case: Case, data: dict[str, Any]) -> Iterator[tuple[Order, Grant]]:
     order = case.book.orders.get(data["order_key"])
@@ -27,15 +30,21 @@ def _chosen(case: Case, data: dict[str, Any]) -> Iterator[tuple[Order, Grant]]:
 def resumed(case: Case, data: dict[str, Any]) -> None:
     """Decide again what waits for an account (R4, R5) or was held; failed lines only if they are named.
 
-    A person who retries a refund held by R24 sends ``is_approved`` and the ``refund_id`` it was held under.
+    The ledger forgets who a failed line was for: a retry brings the stored ``order`` (an ``OrderData``) along. A person
+    who retries a refund held by R24 sends ``is_approved`` and the ``refund_id`` it was held under.
     """
     case.is_approved = bool(data.get("is_approved"))
+    paid = data.get("order") or {"lines": ()}
     for order, grant in _chosen(case, data):
         is_named_failure = grant.state == "failed" and data.get("line_ids") is not None
         if is_named_failure or (grant.state in ("waiting", "held") and not grant.found):
-            who = grant.learner or data.get("learner") or _user(grant)
-            if who is not None:
-                again(case, order, grant, who)
+            line = next((line for line in paid["lines"] if line["line_id"] == grant.line_id), None)
+            if line is not None:
+                again(case, order, grant, line.get("beneficiary") or paid["learner"], line)
+            elif grant.reason not in _NEEDS_THE_LINE:
+                who = grant.learner or data.get("learner") or _user(grant)
+                if who is not None:
+                    again(case, order, grant, who)
         elif grant.state == "held" and grant.is_reversed and "refund_id" in data:
             module = module_of(case, grant.product_kind)
             if module is not None:
@@ -45,11 +54,13 @@ def resumed(case: Case, data: dict[str, Any]) -> None:
 def expired(case: Case, data: dict[str, Any]) -> None:
     """The wait was long enough (R5): one last look, then the line fails with the reason it waited for."""
     for order, grant in _chosen(case, data):
-        if grant.state != "waiting":
+        module = module_of(case, grant.product_kind)
+        if grant.state != "waiting" or module is None:
             continue
-        again(case, order, grant, grant.learner or {})
+        result = module.fulfil(case, order, grant, grant.learner or {})
         if grant.state == "waiting":
-            case.decision.lines.append(conclude(grant, "failed", "failed", grant.reason))
+            result = conclude(grant, "failed", "failed", grant.reason)
+        case.decision.lines.append(result)
 
 
 def discarded(case: Case, data: dict[str, Any]) -> None:

@@ -49,6 +49,7 @@ def paid(case: Case, data: dict[str, Any]) -> None:
         order.revision = data["revision"]
         order.dirty = True
     outcome, reason = gate(case, data)
+    paid_at = datetime.fromisoformat(data["paid_at"])
     results = case.decision.lines
     for line in data["lines"]:
         who = line.get("beneficiary") or data["learner"]
@@ -58,11 +59,11 @@ def paid(case: Case, data: dict[str, Any]) -> None:
             _seen(case, order, grant, content, line, who)
             continue
         if grant is None:
-            grant = new_line(order, line["line_id"], data["order_number"])
+            grant = new_line(order, line["line_id"])
         grant.content = content
         grant.product_kind = line["product_kind"]
         grant.quantity = line["quantity"]
-        grant.paid_at = datetime.fromisoformat(data["paid_at"])
+        grant.paid_at = paid_at
         if outcome:
             grant.course_key, grant.mode = line.get("course_key") or "", line.get("mode") or ""
             results.append(conclude(grant, outcome, outcome, reason))
@@ -122,12 +123,12 @@ def _repeat(case: Case, grant: Grant) -> LineResult:
                       mode is not None, grant.quantity, grant.seats_used)
 
 
-def again(case: Case, order: Order, grant: Grant, who: dict[str, Any]) -> None:
-    """Decide a line once more. The same answer as before is not told again."""
+def again(case: Case, order: Order, grant: Grant, who: dict[str, Any], line: dict[str, Any] | None = None) -> None:
+    """Decide a line once more, from the ledger or from the stored line. The same answer is not told again."""
     module = module_of(case, grant.product_kind)
     if module is None:
         return
     told = grant.outcome, grant.reason
-    result = module.fulfil(case, order, grant, who)
+    result = _decide(case, order, grant, line, who) if line is not None else module.fulfil(case, order, grant, who)
     if (result.outcome, result.reason_code) != told:
         case.decision.lines.append(result)

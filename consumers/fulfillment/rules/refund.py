@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .decision import Case, LineResult, acknowledge
+from . import seat, unknown
+from .decision import Case, LineResult
 from .policy import strictest
 from .purchase import gate, module_of
 from .state import WHOLE_ORDER, Grant, Order, new_line
@@ -34,15 +35,19 @@ def refunded(case: Case, data: dict[str, Any]) -> None:
     targets = list(lines)
     if is_whole:
         order.closed = order.dirty = True
-        new_line(order, WHOLE_ORDER, data["order_number"])
+        new_line(order, WHOLE_ORDER)
         targets += [line_id for line_id in order.grants if line_id not in lines and line_id != WHOLE_ORDER]
     for line_id in targets:
-        new_line(order, line_id, data["order_number"])
+        new_line(order, line_id)
     for line_id in [*targets, WHOLE_ORDER] if is_whole else targets:
         _fold(order.grants[line_id], lines.get(line_id), is_whole, data["refund_kind"] == "chargeback", hint)
 
     for line_id in targets:
-        results.append(_decide(case, order, order.grants[line_id], refund_id))
+        grant = order.grants[line_id]
+        if grant.content:
+            results.append((module_of(case, grant.product_kind) or seat).revoke(case, order, grant, refund_id))
+        else:
+            results.append(unknown.revoke(case, grant, lines.get(line_id), data))
     if not targets:
         retained = "amount_only_refund" if is_known and not is_whole else "grant_not_found"
         results.append(_of_the_order(refund_id, "retained", retained))
@@ -57,15 +62,6 @@ def _fold(grant: Grant, line: dict[str, Any] | None, is_full: bool, chargeback: 
     grant.chargeback = grant.chargeback or chargeback
     grant.hint = strictest(grant.hint, hint)
     grant.dirty = True
-
-
-def _decide(case: Case, order: Order, grant: Grant, refund_id: str) -> LineResult:
-    if not grant.content:
-        return acknowledge(grant, refund_id, "retained", "grant_not_found")
-    module = module_of(case, grant.product_kind)
-    if module is None:
-        return acknowledge(grant, refund_id, "skipped", "unsupported_product")
-    return module.revoke(case, order, grant, refund_id)
 
 
 def _refused(refund_id: str, line_id: str, line: dict[str, Any], outcome: str, reason: str) -> LineResult:

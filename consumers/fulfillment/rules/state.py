@@ -58,7 +58,6 @@ class Grant:
     reason: str = ""
     learner: dict[str, Any] | None = None  # identifiers, kept only while the line waits (personal data)
     id: int | None = None
-    order_number: str = ""  # what people read; results carry it
     dirty: bool = False
 
     @property
@@ -100,14 +99,14 @@ class Order:
     dirty: bool = False
 
 
-def new_line(order: Order, line_id: str, order_number: str) -> Grant:
+def new_line(order: Order, line_id: str) -> Grant:
     """The order's grant of a line, made if nothing was heard of it: a tombstone until it is paid.
 
     On a closed order it is reversed from the start, whichever of its events was the first to name it.
     """
     grant = order.grants.get(line_id)
     if grant is None:
-        grant = Grant(order.order_key, line_id, "refunded", order_number=order_number, dirty=True)
+        grant = Grant(order.order_key, line_id, "refunded", dirty=True)
         order.grants[line_id] = grant
         whole = order.grants.get(WHOLE_ORDER)
         if whole is not None and whole is not grant:
