@@ -1,7 +1,8 @@
 """The tables of fulfillment: what was bought, what each learner may access, and why.
 
-Rows are written many at a time (``commerce_events.bus.sql``), so relations are plain numbers without constraints. No text
-is an identity: every look-up goes by a digest, because MariaDB's collations merge ``a1B2``, ``a1b2`` and trailing blanks.
+Rows are written many at a time (``commerce_events.bus.sql``), so relations are plain numbers without constraints. No
+text is an identity: every look-up goes by a digest, because MariaDB's collations merge ``a1B2``, ``a1b2`` and trailing
+blanks.
 
 Locks: the rows of an order are guarded by its ``commerce_events.Stream`` row; the grants of a learner in a course, of
 whatever order, by that pair's :class:`CourseAccess` row.
@@ -40,8 +41,8 @@ class Grant(models.Model):
     ordered_quantity = models.IntegerField(default=0)
     is_full = models.BooleanField(default=False)
     chargeback = models.BooleanField(default=False)
-    hint = models.CharField(max_length=12, default="default")
-    found = models.CharField(max_length=8, default="", blank=True)  # "" | same | better
+    hint = models.CharField(max_length=12, default="", blank=True)
+    found = models.CharField(max_length=8, default="", blank=True)  # "" (nothing granted) | lower | same | better
     content = DigestField(null=True)
     outcome = models.CharField(max_length=12, default="", blank=True)
     reason = models.CharField(max_length=64, default="", blank=True)
@@ -67,6 +68,7 @@ class WaitingLine(models.Model):
     stream_id = models.BigIntegerField()
     line_digest = DigestField()
     order_key = models.CharField(max_length=161)
+    line_id = models.CharField(max_length=128)
     email_digest = DigestField(null=True)
     username_digest = DigestField(null=True)
     lms_user_id = models.BigIntegerField(null=True)
@@ -87,9 +89,9 @@ class WaitingLine(models.Model):
 class CourseAccess(models.Model):
     """The access of one learner to one course: whatever several orders, refunds and staff have made of it.
 
-    ``base`` is the mode that anyone but us set last, if it was active; ``last_mode`` and ``last_active`` the enrollment
-    that we set (or found right) last – when the platform shows another one, somebody else was there. Its row is the lock
-    of the pair.
+    ``base`` is the mode that anyone but us set last, if it was active; ``last_mode`` and ``last_active`` are the
+    enrollment that we set (or found right) last: when the platform shows another one, somebody else was there. The row
+    is the lock of the pair.
 
     .. no_pii:
     """

@@ -1,5 +1,6 @@
-import commerce_events.bus.fields
 from django.db import migrations, models
+
+import commerce_events.bus.fields
 
 
 class Migration(migrations.Migration):
@@ -61,7 +62,7 @@ class Migration(migrations.Migration):
                 ('ordered_quantity', models.IntegerField(default=0)),
                 ('is_full', models.BooleanField(default=False)),
                 ('chargeback', models.BooleanField(default=False)),
-                ('hint', models.CharField(default='default', max_length=12)),
+                ('hint', models.CharField(blank=True, default='', max_length=12)),
                 ('found', models.CharField(blank=True, default='', max_length=8)),
                 ('content', commerce_events.bus.fields.DigestField(max_length=32, null=True)),
                 ('outcome', models.CharField(blank=True, default='', max_length=12)),
@@ -79,6 +80,7 @@ class Migration(migrations.Migration):
                 ('stream_id', models.BigIntegerField()),
                 ('line_digest', commerce_events.bus.fields.DigestField(max_length=32)),
                 ('order_key', models.CharField(max_length=161)),
+                ('line_id', models.CharField(max_length=128)),
                 ('email_digest', commerce_events.bus.fields.DigestField(max_length=32, null=True)),
                 ('username_digest', commerce_events.bus.fields.DigestField(max_length=32, null=True)),
                 ('lms_user_id', models.BigIntegerField(null=True)),

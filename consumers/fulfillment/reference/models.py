@@ -19,7 +19,6 @@ class ReferenceCourse(models.Model):
     enrollment_start = models.DateTimeField(null=True, blank=True)
     enrollment_end = models.DateTimeField(null=True, blank=True)
     invitation_only = models.BooleanField(default=False)
-    closed_to = models.JSONField(default=list, blank=True)  # user ids that the site refuses, as an embargo would
 
     def __str__(self) -> str:
         return self.course_key
@@ -38,6 +37,7 @@ class ReferenceEnrollment(models.Model):
     course_key = models.CharField(max_length=255)
     mode = models.CharField(max_length=32)
     is_active = models.BooleanField(default=True)
+    is_certified = models.BooleanField(default=False)
     order_key = models.CharField(max_length=161, default="", blank=True)  # the order that set the mode last
     order_number = models.CharField(max_length=255, default="", blank=True)
     line_id = models.CharField(max_length=128, default="", blank=True)

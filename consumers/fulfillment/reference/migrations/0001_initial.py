@@ -1,5 +1,6 @@
-import commerce_events.bus.fields
 from django.db import migrations, models
+
+import commerce_events.bus.fields
 
 
 class Migration(migrations.Migration):
@@ -21,7 +22,6 @@ class Migration(migrations.Migration):
                 ('enrollment_start', models.DateTimeField(blank=True, null=True)),
                 ('enrollment_end', models.DateTimeField(blank=True, null=True)),
                 ('invitation_only', models.BooleanField(default=False)),
-                ('closed_to', models.JSONField(blank=True, default=list)),
             ],
         ),
         migrations.CreateModel(
@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                 ('course_key', models.CharField(max_length=255)),
                 ('mode', models.CharField(max_length=32)),
                 ('is_active', models.BooleanField(default=True)),
+                ('is_certified', models.BooleanField(default=False)),
                 ('order_key', models.CharField(blank=True, default='', max_length=161)),
                 ('order_number', models.CharField(blank=True, default='', max_length=255)),
                 ('line_id', models.CharField(blank=True, default='', max_length=128)),

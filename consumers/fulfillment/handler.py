@@ -1,0 +1,196 @@
+"""Fulfillment as a durable handler: a group of order events in, ledger rows, enrollments and results out.
+
+The whole flow of a group is :meth:`FulfillmentHandler._decide`: load under the locks, decide each event purely, write,
+enroll. Everything is a constant number of statements for the group. When the platform refuses at the end, all of it is
+taken back, the refusal becomes a fact, and the group is decided again.
+"""
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from commerce_events.bus.types import REJECTED, RENEW, Context, Event, FollowUp, Message, Outcome, Stream
+from consumers.fulfillment import conf, ledger, resume, retell
+from consumers.fulfillment.gateway import Change, Gateway, OrderLine
+from consumers.fulfillment.learners import Directory
+from consumers.fulfillment.results import Teller
+from consumers.fulfillment.rules import decide as rules
+from consumers.fulfillment.rules.decision import Decision
+from consumers.fulfillment.rules.desired import held
+from consumers.fulfillment.rules.facts import Needs
+from consumers.fulfillment.rules.policy import Policy
+from consumers.fulfillment.rules.state import Course, Pair, Seat
+
+log = logging.getLogger(__name__)
+
+#: Of every course that the platform does not answer for.
+NO_COURSE = Course(exists=False)
+
+
+class FulfillmentHandler:
+    """Handles orders, refunds, and the internal events about them. Keeps no state between calls."""
+
+    event_types = rules.EVENT_TYPES | {RENEW, REJECTED, resume.LEARNER_CHANGED}
+
+    def __init__(self, gateway: Gateway | None = None, policy: Policy | None = None) -> None:
+        self.gateway = gateway if gateway is not None else conf.gateway()
+        self.policy = policy if policy is not None else conf.policy()
+
+    @property
+    def bulk(self) -> bool:
+        """Many orders in one transaction, if the gateway can take back what it did for all of them."""
+        return self.gateway.bulk
+
+    def handle(self, events: Sequence[Event], context: Context) -> Sequence[Outcome]:
+        """Handle the events of streams that the caller has locked; one outcome for each, in order.
+
+        Raises:
+            TransientError: the platform cannot answer now.
+            IntegrityError: another transaction wrote a learner's first access to a course at the same time.
+        """
+        orders = [event for event in events if event.event_type in rules.EVENT_TYPES]
+        outcomes = dict(zip(map(id, orders), self._orders(orders, context), strict=True)) if orders else {}
+        for event in events:
+            if event.event_type == resume.LEARNER_CHANGED:
+                outcomes[id(event)] = resume.fan_out(event.data, self.gateway)
+            elif event.event_type == RENEW:
+                outcomes[id(event)] = retell.renew(event, context)
+            elif event.event_type == REJECTED:
+                outcomes[id(event)] = retell.reject(event, context)
+        return [outcomes[id(event)] for event in events]
+
+    def on_failure(self, event: Event, error: Exception, held: str, context: Context) -> Outcome:
+        """What the store is told when an event failed for the first time, and when a person must act."""
+        return retell.failure(event, error, held, context)
+
+    def _orders(self, events: Sequence[Event], context: Context) -> list[Outcome]:
+        refusals: dict[Pair, str] = {}
+        streams = {event.stream.key: event.stream for event in events}
+        counts = [(stream, stream.next_n, stream.revision, stream.closed, stream.dirty) for stream in streams.values()]
+        while True:
+            with transaction.atomic():
+                outcomes, refused = self._decide(events, streams, refusals, context)
+                if not refused:
+                    return outcomes
+                transaction.set_rollback(True)
+            if refused.keys() <= refusals.keys():
+                raise RuntimeError(f"the gateway refuses what was not asked again: {sorted(set(refused.values()))}")
+            refusals.update(refused)
+            for stream, count, revision, is_closed, is_dirty in counts:
+                stream.next_n, stream.revision, stream.closed, stream.dirty = count, revision, is_closed, is_dirty
+
+    def _decide(
+        self, events: Sequence[Event], streams: Mapping[str, Stream], refusals: Mapping[Pair, str], context: Context
+    ) -> tuple[list[Outcome], Mapping[Pair, str]]:
+        """Load, decide, write, enroll. Answers the outcomes and what the platform refused."""
+        rows = ledger.Ledger(streams)
+        learners = Directory()
+        found = self._load(rows, events, learners)
+        rows.book.refusals.update(refusals)
+
+        decided = [
+            (event, rules.decide(event.event_type, event.data, rows.book, learners, self.policy, context.now))
+            for event in events
+        ]
+        rows.order_numbers |= {e.stream.key: e.data["order_number"] for e in events if "order_number" in e.data}
+        rows.write()
+        ledger.write_attempts([(event, decision.lines) for event, decision in decided], context.now)
+        outcomes = self._tell(decided, rows.order_numbers, context)
+        changes = _changes(rows, found, decided)
+        return outcomes, self.gateway.apply(changes) if changes else {}
+
+    def _load(self, rows: ledger.Ledger, events: Iterable[Event], learners: Directory) -> Mapping[Pair, Seat]:
+        """Read every fact that the rules will ask for; the pairs are locked from here on. Answers the enrollments."""
+        book, gateway = rows.book, self.gateway
+        rows.load_orders()
+        needs = Needs()
+        refunds = False
+        for event in events:
+            order = book.orders.get(event.stream.key)
+            needs.add(event.event_type, event.data, order)
+            refunds = refunds or event.event_type != rules.ORDER_PAID
+            for grant in order.grants.values() if order is not None else ():
+                if grant.pair is not None and not grant.found:  # held or failed: it may be decided again for that user
+                    needs.learners.append({"lms_user_id": grant.pair.lms_user_id})
+        learners.look_up(needs.learners, gateway)
+        if needs.skus:
+            sold = gateway.skus(needs.skus)
+            book.skus = {sku: sold.get(sku) for sku in needs.skus}
+            needs.sold(book.skus)
+        pairs = rows.lock_pairs(needs.pairs(learners))
+        answered = gateway.courses(needs.courses) if needs.courses else {}
+        book.courses = {key: answered.get(key, NO_COURSE) for key in needs.courses}
+        found = gateway.seats(pairs, lock=True) if pairs else {}
+        book.seats = {pair: found.get(pair) for pair in pairs}
+        book.embargoed = set(gateway.embargoed(pairs)) if pairs else set()
+        if refunds and pairs:
+            book.certified = set(gateway.certified(pairs))
+        return found
+
+    def _tell(
+        self, decided: Sequence[tuple[Event, Decision]], numbers: Mapping[str, str], context: Context
+    ) -> list[Outcome]:
+        teller = Teller(context)
+        outcomes = []
+        for event, decision in decided:
+            stream = event.stream
+            number, attempt = numbers.get(stream.key, ""), event.attempts + 1
+            messages = [teller.result(stream, number, line, attempt) for line in decision.lines]
+            if decision.requests:
+                messages += self._requests(teller, event, decision, number)
+            outcomes.append(Outcome(messages, _timers(stream.key, decision, context), alarms=_alarms(decision)))
+        return outcomes
+
+    def _requests(self, teller: Teller, event: Event, decision: Decision, number: str) -> list[Message]:
+        pairs = {Pair(request.lms_user_id, request.course_key) for request in decision.requests}
+        open_ = self.gateway.within_refund_window(pairs)
+        return [
+            teller.refund_request(event.stream, number, request, Pair(request.lms_user_id, request.course_key) in open_)
+            for request in decision.requests
+        ]
+
+
+def _changes(
+    rows: ledger.Ledger, found: Mapping[Pair, Seat], decided: Iterable[tuple[Event, Decision]]
+) -> list[Change]:
+    """The enrollments to write: the last word on each pair, unless it is what was found, with the line that caused it."""
+    changed = {
+        pair: after for pair, after in rows.book.changed.items() if held(found.get(pair)) != held(after)
+    }
+    if not changed:
+        return []
+    causes: dict[Pair, OrderLine] = {}
+    for event, decision in decided:
+        key = event.stream.key
+        for line in decision.lines:
+            pair = Pair(line.lms_user_id or 0, line.course_key or "")
+            if line.outcome == "completed" and line.line_id and pair in changed:
+                source, _, order_id = key.partition(":")
+                paid_at = rows.book.orders[key].grants[line.line_id].paid_at
+                causes[pair] = OrderLine(source, order_id, key, rows.order_numbers[key], line.line_id, paid_at)
+    return [Change(pair, found.get(pair), after, causes.get(pair)) for pair, after in changed.items()]
+
+
+def _timers(key: str, decision: Decision, context: Context) -> list[FollowUp]:
+    """When a line begins to wait: one more look at once, and the end of the wait.
+
+    The look closes a race: a learner who registered while this transaction ran was not visible to it, and did not see
+    its waiting line either. The follow-up becomes visible with that line, and so after that registration.
+    """
+    if not decision.timers:
+        return []
+    due: dict[Any, list[str]] = {}
+    for timer in decision.timers:
+        due.setdefault(timer.due_at, []).append(timer.line_id)
+    line_ids = [timer.line_id for timer in decision.timers]
+    return [
+        FollowUp(rules.ORDER_RESUME, key, {"order_key": key, "line_ids": line_ids}, context.now),
+        *(FollowUp(rules.LINES_EXPIRED, key, {"order_key": key, "line_ids": ids}, at) for at, ids in due.items()),
+    ]
+
+
+def _alarms(decision: Decision) -> list[str]:
+    return [f"{alarm.reason_code} {alarm.line_id or ''}".rstrip() for alarm in decision.alarms]

@@ -1,0 +1,106 @@
+"""What is told without deciding anything: old words again, events that cannot be read, and failures."""
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from commerce_events import wire
+from commerce_events.bus import outbox, sql
+from commerce_events.bus.failures import is_transient
+from commerce_events.bus.types import Context, Event, Outcome
+from consumers.fulfillment import ledger, results
+from consumers.fulfillment.models import Attempt
+from consumers.fulfillment.results import Teller
+from consumers.fulfillment.rules.decide import ORDER_PAID, ORDER_REFUNDED
+from consumers.fulfillment.rules.decision import LineResult
+
+#: Reasons that speak of an attempt and not of a line: a later attempt may overrule them.
+PASSING = frozenset({"database_unavailable", "content_store_unavailable", "internal_error"})
+#: The longest ids of the contract; an event that breaks them is answered by its dead letter alone.
+_LIMITS = {"source": 32, "order_id": 128, "order_number": 255, "refund_id": 128, "line_id": 128}
+
+
+def renew(event: Event, context: Context) -> Outcome:
+    """Every current message of the order under a new id and sequence (a restored database starts a new epoch)."""
+    teller = Teller(context)
+    return Outcome([teller.renewed(event.stream, event_type, body) for event_type, body in _current(event.stream.id)])
+
+
+def reject(event: Event, context: Context) -> Outcome:
+    """Failed / schema_invalid for each line that could be read, unless that line has a result already."""
+    data = event.data
+    if not _is_answerable(data, event.stream.key):
+        return Outcome()
+    refund_id = data.get("refund_id")
+    action = "revoke" if data.get("event_type") == ORDER_REFUNDED else "fulfill"
+    told = {results.slot_of(_body(body)) for _, body in _current(event.stream.id)}
+    line_ids = [line_id for line_id in dict.fromkeys(data.get("lines") or ()) if len(line_id) <= _LIMITS["line_id"]]
+    lines = [
+        LineResult(line_id, refund_id, action, "failed", "schema_invalid", True)
+        for line_id in line_ids
+        if results.slot(line_id, action, refund_id) not in told
+    ]
+    ledger.write_attempts([(event, lines)], context.now)
+    teller = Teller(context)
+    number = data.get("order_number") or ""
+    return Outcome([teller.result(event.stream, number, line, event.attempts + 1) for line in lines])
+
+
+def failure(event: Event, error: Exception, held: str, context: Context) -> Outcome:
+    """Deferred, for each line of an order event that failed: at its first failure, and when it is held for a person.
+
+    A line whose result says more than that keeps it: a repeated order that fails takes nothing back.
+    """
+    reason = held or getattr(error, "reason_code", "") or ("database_unavailable" if is_transient(error) else "")
+    reason = reason if reason in PASSING else "internal_error"
+    lines = []
+    if event.event_type in (ORDER_PAID, ORDER_REFUNDED):
+        refund_id = event.data.get("refund_id")
+        action = "fulfill" if event.event_type == ORDER_PAID else "revoke"
+        told = {
+            results.slot_of(body) for body in map(_body, _bodies(event.stream.id)) if body["reason_code"] not in PASSING
+        }
+        lines = [
+            LineResult(line["line_id"], refund_id, action, "deferred", reason, False, course_key=line.get("course_key"),
+                       quantity=line["quantity"])
+            for line in event.data["lines"]
+            if results.slot(line["line_id"], action, refund_id) not in told
+        ]  # fmt: skip
+    sql.insert(
+        Attempt,
+        ("stream_id", "event_digest", "event_type", "attempt", "actor", "decided_at", "detail", "trace"),
+        [(event.stream.id, event.digest, event.event_type, event.attempts, "rules", context.now,
+          ledger.detail(lines), trace(error))],
+    )  # fmt: skip
+    teller = Teller(context)
+    number = event.data.get("order_number") or ""
+    return Outcome([teller.result(event.stream, number, line, event.attempts) for line in lines])
+
+
+def trace(error: BaseException) -> str:
+    """An error for the attempt log: class and frames. Never its text, which may quote personal data."""
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    causes = [f"caused by {type(error.__cause__).__name__}"] if error.__cause__ is not None else []
+    return "\n".join([type(error).__name__, *causes, *frames[-20:]])
+
+
+def _current(stream_id: int) -> Iterable[tuple[str, dict[str, Any]]]:
+    """The current messages of an order, each with its type and its decoded body."""
+    for message in outbox.current([stream_id]).get(stream_id, []):
+        yield message.event_type, wire.decode(message.event_type, bytes(message.body))
+
+
+def _bodies(stream_id: int) -> Iterable[dict[str, Any]]:
+    return (body for _, body in _current(stream_id) if "fulfillment" in body)
+
+
+def _body(decoded: Mapping[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = next(iter(decoded.values()))
+    return body
+
+
+def _is_answerable(data: Mapping[str, Any], key: str) -> bool:
+    if f"{data.get('source')}:{data.get('order_id')}" != key:
+        return False
+    return all(len(str(data.get(name) or "")) <= limit for name, limit in _LIMITS.items())

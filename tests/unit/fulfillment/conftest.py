@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.fulfillment.site import DEMO, OTHER, Site
+
+
+@pytest.fixture
+def site(db: None) -> Site:
+    """A site with two courses."""
+    site = Site()
+    site.course(DEMO)
+    site.course(OTHER, ("audit", "honor", "verified", "professional"))
+    return site
