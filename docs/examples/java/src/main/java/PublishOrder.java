@@ -49,11 +49,11 @@ public class PublishOrder {
         // The default partitioner is the right one. Plain UTF-8 key.
         Map<String, Object> settings = Map.of("bootstrap.servers", broker, "acks", "all", "enable.idempotence", true);
         try (var producer = new KafkaProducer<>(settings, new StringSerializer(), new ByteArraySerializer())) {
-            var record = new ProducerRecord<>(topic, "shop:" + orderId, value);
-            record.headers()
+            var message = new ProducerRecord<>(topic, "shop:" + orderId, value);
+            message.headers()
                 .add("ce_type", TYPE.getBytes())
                 .add("ce_id", UUID.randomUUID().toString().getBytes());
-            var where = producer.send(record).get();  // throws if the broker did not take it: keep the order and send again
+            var where = producer.send(message).get();  // throws if the broker did not take it: keep the order and send again
             System.out.println(where.topic() + " " + where.partition() + " " + where.offset());
         }
     }
