@@ -19,6 +19,7 @@ from consumers.fulfillment.rules.state import WHOLE_ORDER, Access, Book, Course,
 from .sequential import End
 from .strategies import SOURCE, Capacity, Event, Fact, Registered, SeatSet, World
 
+NO_COURSE = Course(exists=False)
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 
 
@@ -33,6 +34,7 @@ class Memory:
         self.grants: dict[tuple[str, str], Grant] = {}
         self.accesses: dict[Pair, Access] = {}
         self.seats: dict[Pair, Seat] = {}
+        self.skus: dict[str, tuple[str, str]] = {}
         self.now = NOW
 
     def happen(self, fact: Fact) -> None:
@@ -71,9 +73,11 @@ class Memory:
         if key in self.orders:
             book.orders[key] = replace(self.orders[key], dirty=False, grants={
                 row.line_id: grant(row) for row in self.grants.values() if row.order_key == key})
-        needs = Needs()
+        needs = Needs(self.policy.revoke_unknown_grants)
         needs.add(event_type, data, book.orders.get(key))
-        book.courses = {course_key: self.courses[course_key] for course_key in needs.courses}
+        book.skus = {sku: self.skus.get(sku) for sku in needs.skus}
+        needs.sold(book.skus)
+        book.courses = {course_key: self.courses.get(course_key, NO_COURSE) for course_key in needs.courses}
         for pair in needs.pairs(self.learner):
             book.seats[pair] = self.seats.get(pair)
             if pair in self.accesses:

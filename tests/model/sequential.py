@@ -1,4 +1,4 @@
-"""What must be true in the end, computed the slow and obvious way: from the *set* of events seen, phase by phase.
+"""What must be true in the end, computed the slow and obvious way: from the *set* of events, phase by phase.
 
 It shares no code with the rules and keeps no ledger: whatever can be recomputed is. Only what history decides is carried
 from phase to phase: which lines were granted, which of them another person has overruled, and the base.

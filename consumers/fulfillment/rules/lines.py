@@ -33,6 +33,8 @@ def resumed(case: Case, data: dict[str, Any]) -> None:
     The ledger forgets who a failed line was for: a retry brings the stored ``order`` (an ``OrderData``) along. A person
     who retries a refund held by R24 sends ``is_approved`` and the ``refund_id`` it was held under.
     """
+    if data["order_key"].partition(":")[0] not in case.policy.sources:
+        return  # R37 holds for a retry, too
     case.is_approved = bool(data.get("is_approved"))
     paid = data.get("order") or {"lines": ()}
     for order, grant in _chosen(case, data):

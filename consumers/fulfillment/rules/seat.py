@@ -171,17 +171,16 @@ def _revoke_ungranted(case: Case, order: Order, grant: Grant, refund_id: str | N
     """The refund of a line that gave nothing: failed, waiting, held before it was granted, or skipped (R18b)."""
     if not grant.is_reversed:
         return acknowledge(grant, refund_id, "retained", "quantity_remaining", *_found(case, grant))
-    before, _ = _found(case, grant)
     if grant.state in ("waiting", "held"):
         # The wait ends. The line is decided once more, because what it waited for may have come just before: the
         # refund must then do what it does to a granted line. The store gets the line's last word, too.
         case.decision.lines.append(fulfil(case, order, grant, grant.learner or {"lms_user_id": _user(grant)}))
         if grant.state == "kept":
-            return acknowledge(grant, refund_id, "retained", "access_kept", before, _found(case, grant)[1])
+            return acknowledge(grant, refund_id, "retained", "access_kept", *_found(case, grant))
     grant.dirty = True
     reason = grant.reason if grant.outcome == "skipped" else "refund_before_paid"
     grant.state = "skipped"
-    return acknowledge(grant, refund_id, "skipped", reason, before, _found(case, grant)[1])
+    return acknowledge(grant, refund_id, "skipped", reason, *_found(case, grant))
 
 
 def _user(grant: Grant) -> int | None:
