@@ -18,7 +18,7 @@ demo: $(VENV)/.has-demo ## run the whole story on an embedded broker and SQLite
 	@$(BIN)/commerce-events demo $(ARGS)
 
 test: $(VENV)/.has-test $(VENV)/.has-mysql ## run every test on the real engines this machine has; says which
-	$(BIN)/python -m pytest tests $(ARGS)
+	$(BIN)/python -m pytest tests -m "not docker" $(ARGS)
 
 test-quick: $(VENV)/.has-test ## run the tests that need no engine
 	$(BIN)/python -m pytest tests/unit $(ARGS)
@@ -53,7 +53,10 @@ docs: $(VENV)/.has-docs ## build the documentation; warnings are errors
 kafka-up: ## start Kafka and a schema registry in Docker, create the topics, print the addresses
 	@command -v docker >/dev/null || { echo "Docker is not installed. Without it: commerce-events dev --broker kafka (Java and Maven) or commerce-events dev (Python alone)." >&2; exit 1; }
 	$(COMPOSE) up --detach --wait
-	@$(COMPOSE) ps
+	@echo "Kafka       localhost:$${KAFKA_PORT:-9092}"
+	@echo "registry    http://localhost:$${REGISTRY_PORT:-8081}/apis/ccompat/v7"
+	@echo "topics      $${TOPIC_PREFIX-dev}-commerce-order-lifecycle and others: EVENT_BUS_TOPIC_PREFIX=$${TOPIC_PREFIX-dev}"
+	@echo "Kafka UI    $(COMPOSE) --profile ui up --detach, then http://localhost:$${UI_PORT:-8082}"
 
 kafka-down: ## stop what kafka-up started and delete its data
 	$(COMPOSE) down --volumes
