@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from commerce_events.bus import conf
@@ -96,6 +96,12 @@ def topic_ids(client: AdminClient, names: Iterable[str]) -> dict[str, str]:
 def _says(error: BaseException, *names: str) -> bool:
     cause: Any = error.args[0] if error.args else None
     return getattr(cause, "name", lambda: "")() in names
+
+
+def take(client: Consumer, most: int, timeout: float) -> list[Message]:
+    """What is there, up to ``most`` messages; waits only for the first (``consume`` alone would wait for all)."""
+    first = client.poll(timeout)
+    return [] if first is None else [first, *client.consume(most - 1, 0)] if most > 1 else [first]
 
 
 def close(client: Consumer, seconds: float = 5.0) -> bool:

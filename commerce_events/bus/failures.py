@@ -8,21 +8,20 @@ from django.db.transaction import TransactionManagementError
 
 from commerce_events.exceptions import TransientError
 
-#: MySQL and MariaDB: deadlock, lock wait timeout, "record has changed since last read".
-_MYSQL_CONFLICTS = {1213, 1205, 1020}
-#: PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
-_POSTGRESQL_CONFLICTS = {"40001", "40P01", "55P03"}
+#: MySQL and MariaDB: deadlock, lock wait timeout, "record has changed since last read", duplicate entry.
+_MYSQL_CONFLICTS = {1213, 1205, 1020, 1062}
+#: PostgreSQL: serialization_failure, deadlock_detected, lock_not_available, unique_violation.
+_POSTGRESQL_CONFLICTS = {"40001", "40P01", "55P03", "23505"}
 
 
 def is_conflict(error: BaseException) -> bool:
     """Two transactions met: rolled back and tried again at once, this one will get through."""
-    if isinstance(error, IntegrityError):
+    if not isinstance(error, IntegrityError | OperationalError):
+        return False
+    if getattr(error.__cause__ or error, "sqlstate", None) in _POSTGRESQL_CONFLICTS:
         return True
-    cause = error.__cause__ or error
-    code = getattr(cause, "sqlstate", None)
-    if code in _POSTGRESQL_CONFLICTS:
-        return True
-    return isinstance(error, OperationalError) and bool(error.args) and error.args[0] in _MYSQL_CONFLICTS
+    first = error.args[0] if error.args else None
+    return first in _MYSQL_CONFLICTS or str(first).startswith(("UNIQUE constraint failed", "database is locked"))
 
 
 def is_outage(error: BaseException) -> bool:
@@ -40,5 +39,6 @@ def is_transient(error: BaseException) -> bool:
 def summary(error: BaseException) -> str:
     """An exception for a log: its class and where it was raised. Never its text, which may quote personal data."""
     frames = traceback.extract_tb(error.__traceback__)
-    where = f"{frames[-1].name} in {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else "?"
+    ours = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    where = f"{ours[-1].name} in {ours[-1].filename.rsplit('/', 1)[-1]}:{ours[-1].lineno}" if ours else "?"
     return f"{type(error).__name__} ({where})"

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 from django.db import transaction
 
 from commerce_events import identity, topics, wire
@@ -86,36 +87,40 @@ class Guard:
         """The highest epoch and the keys of results on the topic behind the last delivery that the database knows."""
         topic = self.settings.full_topic(topics.FULFILLMENT_TOPIC)
         delivered = (Lease.objects.filter(name=RELAY_LEASE).values_list("delivered", flat=True).first() or {}).get(topic, {})
-        epoch, keys = 0, set()
+        missing: dict[int, int] = {}  # partition → the offset up to which it must be read
+        begin = []
         for partition in clients.partitions(client, topic):
             log_ = clients.log_of(client, topic, partition, "")
             offset = max(log_.low, int(delivered.get(str(partition), 0)))
-            if offset >= log_.high:
-                continue
-            client.assign([TopicPartition(topic, partition, offset)])
-            while offset < log_.high:
-                messages = client.consume(1000, 10.0)
-                if not messages:
-                    raise TransientError(f"{topic}[{partition}] could not be read up to its end")
-                for message in messages:
-                    if message.error():
-                        raise TransientError(f"{topic}[{partition}]: {message.error().str()}")
-                    offset = message.offset() + 1
-                    result = self._result(message)
-                    if result is not None and result["installation"] == self.settings.installation:
-                        epoch = max(epoch, result["sequence"] >> 32)
-                        keys.add(result["order_key"])
-            client.unassign()
+            if offset < log_.high:
+                missing[partition] = log_.high
+                begin.append(TopicPartition(topic, partition, offset))
+        epoch, keys = 0, set()
+        client.assign(begin)
+        while missing:
+            messages = clients.take(client, 1000, clients.TIMEOUT)
+            if not messages:
+                raise TransientError(f"{topic} could not be read up to its end")
+            for message in messages:
+                if message.error():
+                    raise TransientError(f"{topic}: {message.error().str()}")
+                if message.offset() + 1 >= missing.get(message.partition(), 0):
+                    missing.pop(message.partition(), None)
+                result = self._result(message)
+                if result is not None and result["installation"] == self.settings.installation:
+                    epoch = max(epoch, result["sequence"] >> 32)
+                    keys.add(result["order_key"])
+        client.unassign()
         return epoch, keys
 
-    def _result(self, message: object) -> dict[str, object] | None:
-        headers = dict(message.headers() or [])  # type: ignore[attr-defined]
+    def _result(self, message: Message) -> dict[str, Any] | None:
+        headers = dict(message.headers() or [])
         event_type = headers.get("ce_type", b"").decode()
         known = topics.EVENT_TYPES.get(event_type)
         if known is None or known.argument != "fulfillment":
             return None
         try:
-            schema_id, body = wire.unframe(message.value())  # type: ignore[attr-defined]
+            schema_id, body = wire.unframe(message.value() or b"")
             writer = wire.accept_writer(event_type, self.registry.schema_by_id(schema_id))
             return dict(wire.decode(event_type, body, writer)["fulfillment"])
         except ContractError:  # somebody else's bytes on our topic; nothing of ours is lost with them

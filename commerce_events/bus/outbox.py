@@ -16,7 +16,7 @@ from commerce_events.bus.types import Message, Stream
 from commerce_events.models import Outbox, OutboxBatch
 
 COLUMNS = (
-    "batch_id", "stream_id", "message_id", "event_type", "sequence", "slot", "topic", "key", "body", "created_at",
+    "batch_id", "stream_id", "message_id", "event_type", "sequence", "slot", "topic", "key", "headers", "body", "created_at",
 )  # fmt: skip
 READ = ("id", "batch_id", "message_id", "event_type", "sequence", "topic", "key", "headers", "body", "created_at")
 
@@ -46,7 +46,7 @@ def write(messages: Sequence[tuple[Stream, Message]], now: datetime) -> int | No
     for stream, message in messages:
         rows.append((
             batch, stream.id, message.message_id, message.event_type, message.sequence,
-            identity.text_digest(message.slot), topics.EVENT_TYPES[message.event_type].topic, stream.key,
+            identity.text_digest(message.slot), topics.EVENT_TYPES[message.event_type].topic, stream.key, "",
             wire.encode(message.event_type, message.data), now,
         ))  # fmt: skip
     sql.insert(Outbox, COLUMNS, rows)

@@ -161,7 +161,8 @@ def _table(model: type[models.Model]) -> str:
 
 
 def _names(model: type[models.Model], columns: tuple[str, ...]) -> str:
-    return ",".join(model._meta.get_field(name).column for name in columns)
+    quote = connections["default"].ops.quote_name
+    return ",".join(quote(model._meta.get_field(name).column) for name in columns)
 
 
 # ------------------------------------------------------------------------------------------------------- PostgreSQL

@@ -199,7 +199,7 @@ class Subscription:
             OperatorError: nothing will change by waiting.
         """
         messages = []
-        for message in self.consumer.consume(most, timeout):
+        for message in clients.take(self.consumer, most, timeout):
             error = message.error()
             if error is None:
                 if (message.topic(), message.partition()) in self.assigned:

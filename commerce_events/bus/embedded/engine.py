@@ -1,0 +1,151 @@
+"""One face for both engines: addresses, topics, and what a test of an outage does to them."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from confluent_kafka.admin import AdminClient
+
+import commerce_events.topics as table
+from commerce_events.bus import topics_admin
+from commerce_events.bus.embedded.native import NativeKafka
+from commerce_events.exceptions import OperatorError
+
+
+class Engine(Protocol):
+    """A broker and a registry that are there to be used."""
+
+    name: str
+    real: bool  # whether what is shown on it is shown on Apache Kafka
+    bootstrap: str
+    registry_url: str
+
+    def create_topics(
+        self,
+        prefix: str | None,
+        topics: Iterable[table.Topic] = tuple(table.TOPICS.values()),
+        *,
+        partitions: int | None = None,
+    ) -> list[str]:
+        """Create the topics that are missing and answer their full names."""
+        ...
+
+
+class EmbeddedEngine:
+    """librdkafka's cluster and a small registry in a child process."""
+
+    real = False
+
+    def __init__(self, brokers: int = 1, registry_port: int = 0, registry_state: Path | None = None) -> None:
+        self._lock = threading.Lock()
+        root = str(Path(__file__).resolve().parents[3])  # found by the child however we were found
+        command = [sys.executable, "-m", "commerce_events.bus.embedded.host", f"--brokers={brokers}"]
+        command += [f"--registry-port={registry_port}"]
+        command += [f"--registry-state={registry_state}"] if registry_state is not None else []
+        self.process = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)},
+            start_new_session=True,
+        )
+        addresses = self._read()
+        self.bootstrap, self.registry_url = addresses["bootstrap"], addresses["registry_url"]
+        self.name = "embedded cluster of librdkafka, and a small registry"
+
+    def create_topics(
+        self,
+        prefix: str | None,
+        topics: Iterable[table.Topic] = tuple(table.TOPICS.values()),
+        *,
+        partitions: int | None = None,
+    ) -> list[str]:
+        """See :class:`Engine`. The cluster keeps no time, so retention means nothing to it."""
+        wanted = [(table.full_topic(topic.name, prefix), partitions or topic.partitions) for topic in topics]
+        return [name for name, count in wanted if self.call("create_topic", name, count)]
+
+    def call(self, call: str, *arguments: Any) -> Any:
+        """Call a method of :class:`~commerce_events.bus.embedded.cluster.Cluster` in the child, such as ``down``."""
+        assert self.process.stdin is not None
+        with self._lock:
+            self.process.stdin.write(json.dumps({"call": call, "with": arguments}) + "\n")
+            self.process.stdin.flush()
+            said = self._read()
+        if "error" in said:
+            raise ValueError(said["error"])
+        return said["answer"]
+
+    def stop(self) -> None:
+        """End the child; everything in the cluster is lost."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _read(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise OperatorError("the embedded broker ended", hint="Its reason stands above, on standard error.")
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+
+class NativeEngine(NativeKafka):
+    """Apache Kafka and Apicurio Registry as child processes; ``broker`` and ``registry`` can be stopped by themselves."""
+
+    name = "Apache Kafka and Apicurio Registry from Maven Central, as processes of this machine"
+    real = True
+
+    def create_topics(
+        self,
+        prefix: str | None,
+        topics: Iterable[table.Topic] = tuple(table.TOPICS.values()),
+        *,
+        partitions: int | None = None,
+    ) -> list[str]:
+        """See :class:`Engine`."""
+        client = AdminClient({"bootstrap.servers": self.bootstrap})
+        return topics_admin.create_topics(client, prefix, topics, partitions=partitions)
+
+
+@contextmanager
+def embedded(
+    brokers: int = 1, *, registry_port: int = 0, registry_state: Path | None = None
+) -> Iterator[EmbeddedEngine]:
+    """Hold up an embedded broker and a registry."""
+    engine = EmbeddedEngine(brokers, registry_port, registry_state)
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+@contextmanager
+def native(folder: Path | None = None, *, port: int = 0, registry_port: int = 0) -> Iterator[NativeEngine]:
+    """Hold up Apache Kafka and Apicurio Registry.
+
+    Arguments:
+        folder: for data and logs; a temporary one, deleted at the end, if none is given.
+        port: of the broker; 0 for a free one.
+        registry_port: of the registry; 0 for a free one.
+
+    Raises:
+        OperatorError: Java or Maven is missing, or a server did not start; the hint says why.
+    """
+    with tempfile.TemporaryDirectory(prefix="commerce-events-", ignore_cleanup_errors=True) as temporary:
+        with NativeEngine(folder or Path(temporary), port, registry_port) as engine:
+            yield engine

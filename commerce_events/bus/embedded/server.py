@@ -1,0 +1,199 @@
+"""A server as a child process: started, asked whether it is ready, stopped, killed, paused, and started again.
+
+Used for the native broker and registry and by the tests for databases. A server keeps its address and its data over a
+restart, which is what a test of an outage needs.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from commerce_events.exceptions import OperatorError
+
+LOOPBACK = "127.0.0.1"
+
+#: Children are born of one thread that lives as long as we do: the kernel takes the end of the thread that started a
+#: child for the death of its parent, and would stop a server that a test restarted from a short thread.
+_CRADLE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="servers")
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody listens on now, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind((LOOPBACK, 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections on a loopback port."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+class Server:
+    """One server, by its command.
+
+    Arguments:
+        name: what people call it.
+        command: started as it is, without a shell.
+        ready: answers whether the server can be used; may not raise.
+        log: file that gets its output.
+        user: the user it runs as, where we are root and it refuses to.
+        stop_signal: asks it to end in good order.
+        patience: seconds that a start may take.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        ready: Callable[[], bool],
+        log: Path,
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        patience: float = 90.0,
+    ) -> None:
+        self.name, self.log = name, log
+        self._command = [*_tie(user, stop_signal), *command]
+        self._ready, self._environment = ready, environment
+        self._stop_signal, self._patience = stop_signal, patience
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process exists; a paused one does."""
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        if self._child is None:
+            raise RuntimeError(f"{self.name} was never started")
+        return self._child.pid
+
+    def start(self) -> None:
+        """Start it and wait until it is ready.
+
+        Raises:
+            OperatorError: it ended, or was not ready in time; the hint quotes its log.
+        """
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        with self.log.open("ab") as output:
+            self._child = _CRADLE.submit(
+                subprocess.Popen,
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=None if self._environment is None else {**os.environ, **self._environment},
+                cwd="/",
+                start_new_session=True,  # Ctrl-C in a terminal is for us; we stop it in good order
+            ).result()
+
+    def wait(self) -> None:
+        """Wait until it is ready; see :meth:`start`."""
+        deadline = time.monotonic() + self._patience
+        while not self._ready():
+            if not self.alive:
+                raise OperatorError(f"{self.name} ended while it started", hint=self._tail())
+            if time.monotonic() > deadline:
+                self.kill()
+                raise OperatorError(f"{self.name} was not ready after {self._patience:.0f} s", hint=self._tail())
+            time.sleep(0.1)
+
+    def stop(self, patience: float = 20.0) -> None:
+        """Ask it to end; kill it when it does not."""
+        if self._child is None or not self.alive:
+            return
+        self.resume()
+        self._child.send_signal(self._stop_signal)
+        try:
+            self._child.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once, with its children, as a crash would (SIGKILL)."""
+        if self._child is None or not self.alive:
+            return
+        _signal(family(self.pid), signal.SIGKILL)
+        self._child.wait()
+
+    def pause(self) -> None:
+        """Stop it and its children where they stand (SIGSTOP): connections stay open and nobody answers."""
+        _signal(family(self.pid), signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on (SIGCONT)."""
+        _signal(family(self.pid), signal.SIGCONT)
+
+    def restart(self) -> None:
+        """Stop it in good order and start it again on the same address and data."""
+        self.stop()
+        self.start()
+
+    def _tail(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+        return "\n".join([f"The end of its log, {self.log}:", *lines])
+
+
+def family(pid: int) -> list[int]:
+    """A process and its descendants, parents first. Where /proc does not tell, the process alone."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # it has just ended
+        # The name, in brackets, may hold anything; the parent's id is the second field after it.
+        parents.setdefault(int(text.rpartition(")")[2].split()[1]), []).append(int(stat.parent.name))
+    found = [pid]
+    for one in found:
+        found += parents.get(one, [])
+    return found
+
+
+def _signal(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+
+
+def _tie(user: str | None, stop_signal: signal.Signals) -> list[str]:
+    """A prefix that starts a command as another user, and has the kernel stop it when we die (Linux with setpriv).
+
+    Without setpriv a server that nobody stops outlives us, but only when we are killed ourselves.
+    """
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    if setpriv is None:
+        if user is not None:
+            raise OperatorError(
+                f"a server has to be started as user {user}", hint="Install util-linux (setpriv), or do not run as root."
+            )
+        return []
+    change = [f"--reuid={user}", f"--regid={user}", "--init-groups"] if user is not None else []
+    return [setpriv, *change, f"--pdeathsig={stop_signal.name.removeprefix('SIG')}", "--"]

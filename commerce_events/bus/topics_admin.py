@@ -1,0 +1,129 @@
+"""Topics on a broker: created as the table in :mod:`commerce_events.topics` says, and compared with it.
+
+Creating is safe to repeat. What is there already is left as it is, and differences are told: partitions cannot be
+taken away, more of them move keys, and a shorter retention deletes, so all three are an operator's decision.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from commerce_events.exceptions import OperatorError, TransientError
+from commerce_events.topics import TOPICS, Topic, full_topic
+
+TIMEOUT = 15.0
+#: Retention is the topic's; how messages are compressed is their producer's choice, kept as it is.
+COMPRESSION = "producer"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One setting of a topic that is not as the table says."""
+
+    topic: str
+    setting: str
+    wanted: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.setting} is {self.found}, wanted {self.wanted}"
+
+
+def topic_settings(topic: Topic) -> dict[str, str]:
+    """The broker's settings of a topic."""
+    return {"retention.ms": str(topic.retention_ms), "cleanup.policy": "delete", "compression.type": COMPRESSION}
+
+
+def create_topics(
+    client: AdminClient,
+    prefix: str | None = None,
+    topics: Iterable[Topic] = tuple(TOPICS.values()),
+    *,
+    partitions: int | None = None,
+    replication: int = -1,
+) -> list[str]:
+    """Create the topics that are missing, and answer their full names.
+
+    Arguments:
+        prefix: of the environment, as EVENT_BUS_TOPIC_PREFIX says it.
+        partitions: instead of the table's.
+        replication: copies of each partition; −1 for the broker's default.
+
+    Raises:
+        TransientError: the broker did not answer.
+        OperatorError: it refused.
+    """
+    wanted = [
+        NewTopic(
+            full_topic(topic.name, prefix),
+            num_partitions=partitions or topic.partitions,
+            replication_factor=replication,
+            config=topic_settings(topic),
+        )
+        for topic in topics
+    ]
+    made = []
+    for name, future in client.create_topics(wanted, request_timeout=TIMEOUT).items():
+        try:
+            future.result(TIMEOUT)
+            made.append(name)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise _refusal(f"topic {name} was not created", error) from error
+    return made
+
+
+def differences(
+    client: AdminClient,
+    prefix: str | None = None,
+    topics: Iterable[Topic] = tuple(TOPICS.values()),
+    *,
+    partitions: int | None = None,
+) -> list[Difference]:
+    """What differs between the broker's topics and the table; a missing topic is one difference.
+
+    Raises:
+        TransientError: the broker did not answer.
+        OperatorError: it refused.
+    """
+    wanted = {full_topic(topic.name, prefix): topic for topic in topics}
+    try:
+        known = client.list_topics(timeout=TIMEOUT).topics
+    except KafkaException as error:
+        raise _refusal("topics were not listed", error) from error
+    found = [Difference(name, "topic", "there", "missing") for name in wanted if name not in known]
+    present = {name: topic for name, topic in wanted.items() if name in known}
+    settings = _settings(client, present)
+    for name, topic in present.items():
+        is_now: Mapping[str, str] = {**settings[name], "partitions": str(len(known[name].partitions))}
+        should = {**topic_settings(topic), "partitions": str(partitions or topic.partitions)}
+        found += [
+            Difference(name, setting, value, is_now.get(setting, "unknown"))
+            for setting, value in should.items()
+            if is_now.get(setting) != value
+        ]
+    return found
+
+
+def _settings(client: AdminClient, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    asked = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    told: dict[str, dict[str, str]] = {}
+    for resource, future in client.describe_configs(asked, request_timeout=TIMEOUT).items() if asked else ():
+        try:
+            told[resource.name] = {name: entry.value for name, entry in future.result(TIMEOUT).items()}
+        except KafkaException as error:
+            raise _refusal(f"the settings of topic {resource.name} were not told", error) from error
+    return told
+
+
+def _refusal(what: str, error: KafkaException) -> TransientError | OperatorError:
+    cause = error.args[0]
+    if cause.retriable() or cause.code() in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN):
+        return TransientError(f"{what}: {cause.str()}")
+    return OperatorError(
+        f"{what}: {cause.str()}",
+        hint="The principal needs Create, Describe and DescribeConfigs on the topics; see the broker's ACLs.",
+    )
