@@ -17,6 +17,8 @@ from commerce_events.topics import TOPICS, Topic, full_topic
 TIMEOUT = 15.0
 #: Retention is the topic's; how messages are compressed is their producer's choice, kept as it is.
 COMPRESSION = "producer"
+#: Errors of the client that mean nobody answered.
+AWAY = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def _settings(client: AdminClient, names: Iterable[str]) -> dict[str, dict[str, 
 
 def _refusal(what: str, error: KafkaException) -> TransientError | OperatorError:
     cause = error.args[0]
-    if cause.retriable() or cause.code() in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN):
+    if cause.retriable() or cause.code() in AWAY:
         return TransientError(f"{what}: {cause.str()}")
     return OperatorError(
         f"{what}: {cause.str()}",

@@ -1,4 +1,4 @@
-"""librdkafka's own cluster: a broker that speaks Kafka's protocol on loopback, inside the client library we have anyway.
+"""librdkafka's own cluster: a broker that speaks Kafka's protocol, inside the client library that we have anyway.
 
 The library ships it for its tests and Python's client does not offer it, so it is reached through ctypes in the very
 library that the client has loaded. It is good for groups, offsets, outages and injected errors. It is no proof for
@@ -27,7 +27,7 @@ _POINTER, _TEXT, _INT, _INT16, _INT32, _INT64 = (
 _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "rd_kafka_conf_new": (_POINTER, ()),
     "rd_kafka_new": (_POINTER, (_INT, _POINTER, _TEXT, ctypes.c_size_t)),
-    "rd_kafka_set_log_level": (None, (_POINTER, _INT)),
+    "rd_kafka_conf_set": (_INT, (_POINTER, _TEXT, _TEXT, _TEXT, ctypes.c_size_t)),
     "rd_kafka_destroy": (None, (_POINTER,)),
     "rd_kafka_err2name": (_TEXT, (_INT,)),
     "rd_kafka_mock_cluster_new": (_POINTER, (_POINTER, _INT)),
@@ -78,10 +78,12 @@ class Cluster:
     def __init__(self, brokers: int = 1) -> None:
         self._library = library()
         reason = ctypes.create_string_buffer(512)
-        self._client = self._library.rd_kafka_new(0, self._library.rd_kafka_conf_new(), reason, len(reason))
+        settings = self._library.rd_kafka_conf_new()
+        # The client that owns the cluster would warn that it has no broker itself.
+        self._library.rd_kafka_conf_set(settings, b"log_level", b"3", reason, len(reason))
+        self._client = self._library.rd_kafka_new(0, settings, reason, len(reason))
         if not self._client:
             raise OperatorError("librdkafka made no client", hint=reason.value.decode())
-        self._library.rd_kafka_set_log_level(self._client, 3)  # it remarks on every cluster otherwise
         self._cluster = self._library.rd_kafka_mock_cluster_new(self._client, brokers)
         if not self._cluster:
             raise OperatorError("librdkafka made no cluster", hint="It needs a loopback port per broker.")

@@ -16,7 +16,9 @@ from confluent_kafka.admin import AdminClient
 
 import commerce_events.topics as table
 from commerce_events.bus import topics_admin
-from commerce_events.bus.embedded.native import NativeKafka
+from commerce_events.bus.embedded.jars import jars
+from commerce_events.bus.embedded.native import ApicurioRegistry, KafkaBroker, cluster
+from commerce_events.bus.embedded.server import LOOPBACK, free_ports
 from commerce_events.exceptions import OperatorError
 
 
@@ -47,15 +49,16 @@ class EmbeddedEngine:
     def __init__(self, brokers: int = 1, registry_port: int = 0, registry_state: Path | None = None) -> None:
         self._lock = threading.Lock()
         root = str(Path(__file__).resolve().parents[3])  # found by the child however we were found
+        paths = [root, os.environ.get("PYTHONPATH", "")]
         command = [sys.executable, "-m", "commerce_events.bus.embedded.host", f"--brokers={brokers}"]
         command += [f"--registry-port={registry_port}"]
         command += [f"--registry-state={registry_state}"] if registry_state is not None else []
-        self.process = subprocess.Popen(  # noqa: S603
+        self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
             start_new_session=True,
         )
         addresses = self._read()
@@ -104,11 +107,37 @@ class EmbeddedEngine:
         return said
 
 
-class NativeEngine(NativeKafka):
-    """Apache Kafka and Apicurio Registry as child processes; ``broker`` and ``registry`` can be stopped by themselves."""
+class NativeEngine:
+    """Apache Kafka and Apicurio Registry as child processes; each broker and the registry can be stopped by itself."""
 
     name = "Apache Kafka and Apicurio Registry from Maven Central, as processes of this machine"
     real = True
+
+    def __init__(self, brokers: list[KafkaBroker], registry: ApicurioRegistry) -> None:
+        self.brokers, self.registry = brokers, registry
+        self.bootstrap = ",".join(f"{LOOPBACK}:{broker.port}" for broker in brokers)
+        self.registry_url = registry.url
+
+    @property
+    def broker(self) -> KafkaBroker:
+        """The first broker."""
+        return self.brokers[0]
+
+    def start(self) -> None:
+        """Start all, side by side, and wait for all.
+
+        Raises:
+            OperatorError: one of them did not come up; the hint quotes its log.
+        """
+        for server in (self.registry, *self.brokers):
+            server.launch()
+        for server in (self.registry, *self.brokers):
+            server.wait()
+
+    def stop(self) -> None:
+        """Stop the registry and every broker; data that is in a folder of its own stays."""
+        for server in (self.registry, *self.brokers):
+            server.stop()
 
     def create_topics(
         self,
@@ -135,17 +164,21 @@ def embedded(
 
 
 @contextmanager
-def native(folder: Path | None = None, *, port: int = 0, registry_port: int = 0) -> Iterator[NativeEngine]:
+def native(brokers: int = 1, *, folder: Path | None = None) -> Iterator[NativeEngine]:
     """Hold up Apache Kafka and Apicurio Registry.
 
     Arguments:
         folder: for data and logs; a temporary one, deleted at the end, if none is given.
-        port: of the broker; 0 for a free one.
-        registry_port: of the registry; 0 for a free one.
 
     Raises:
         OperatorError: Java or Maven is missing, or a server did not start; the hint says why.
     """
+    programs = jars()
     with tempfile.TemporaryDirectory(prefix="commerce-events-", ignore_cleanup_errors=True) as temporary:
-        with NativeEngine(folder or Path(temporary), port, registry_port) as engine:
+        home = folder or Path(temporary)
+        engine = NativeEngine(cluster(programs, home, brokers), ApicurioRegistry(programs, home, free_ports(1)[0]))
+        try:
+            engine.start()
             yield engine
+        finally:
+            engine.stop()

@@ -1,8 +1,8 @@
 """The embedded engine's process: ``python -m commerce_events.bus.embedded.host``.
 
-It holds a cluster and a registry, prints their addresses as one line of JSON, then obeys one line of JSON after another
-on its standard input, ``{"call": "down", "with": [1]}``, answering ``{"answer": …}`` or ``{"error": …}``. It ends when its
-standard input does, so it never outlives the process that started it.
+It holds a cluster and a registry, prints their addresses as one line of JSON, then obeys one line of JSON after
+another on its standard input, ``{"call": "down", "with": [1]}``, answering ``{"answer": …}`` or ``{"error": …}``. It
+ends when its standard input does, so it never outlives the process that started it.
 
 A process of its own, because a broker that can be killed, and that the one who tests against it does not share a lock
 with, is a better broker.

@@ -1,8 +1,8 @@
 """A small schema registry that speaks the Confluent REST calls the clients of this world use.
 
-For the embedded engine: it keeps schemas in memory (or in a file), numbers them, and answers on loopback. It checks that
-an Avro schema can be parsed and nothing more: it says so where it is asked about compatibility, instead of agreeing to
-everything. The gate for compatibility is ``commerce-events schemas --check``.
+For the embedded engine: it keeps schemas in memory (or in a file), numbers them, and answers on loopback. It checks
+that an Avro schema can be parsed and nothing more: it says so where it is asked about compatibility, instead of
+agreeing to everything. The gate for compatibility is ``commerce-events schemas --check``.
 """
 from __future__ import annotations
 
@@ -103,9 +103,10 @@ class Schemas:
         """Where the schema with an id is a version."""
         self.text(number)
         with self._lock:
-            rows = self._subjects.items()
             return [
-                {"subject": subject, "version": ids.index(int(number)) + 1} for subject, ids in rows if int(number) in ids
+                {"subject": subject, "version": numbers.index(int(number)) + 1}
+                for subject, numbers in self._subjects.items()
+                if int(number) in numbers
             ]
 
     def _number(self, wanted: str) -> int | None:

@@ -192,7 +192,8 @@ def _tie(user: str | None, stop_signal: signal.Signals) -> list[str]:
     if setpriv is None:
         if user is not None:
             raise OperatorError(
-                f"a server has to be started as user {user}", hint="Install util-linux (setpriv), or do not run as root."
+                f"a server has to be started as user {user}, which needs setpriv",
+                hint="Install util-linux, or do not run as root.",
             )
         return []
     change = [f"--reuid={user}", f"--regid={user}", "--init-groups"] if user is not None else []

@@ -1,7 +1,7 @@
 """Broker settings from ``KAFKA_*`` variables, by the rule that the image apache/kafka documents.
 
-The container image is told everything by environment variables; a broker started without Docker wants a properties file.
-Translating one into the other lets both have one source.
+The container image is told everything by environment variables; a broker started without Docker wants a properties
+file. Translating one into the other lets both have one source.
 """
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 #: Variables of the image that are no settings of the broker: what its start scripts read.
-NOT_SETTINGS = ("KAFKA_HEAP_OPTS", "KAFKA_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS", "KAFKA_JMX_", "KAFKA_LOG4J_", "KAFKA_GC_")
+NOT_SETTINGS = (
+    "KAFKA_HEAP_OPTS", "KAFKA_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS", "KAFKA_JMX_", "KAFKA_LOG4J_", "KAFKA_GC_",
+)  # fmt: skip
 
 
 def property_name(variable: str) -> str:
