@@ -34,6 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "POISON_PAUSE": 50,  # undecodable messages in a row that pause the intake instead of being set aside
     "TOPIC_CHECK": 60,  # seconds between two looks at the topics' ids
     "HEALTH_FILE": "",
+    "CONSUMER": "edx_event_bus_kafka.KafkaEventConsumer",  # of topics that are not ours, under the stock command
 }
 
 #: librdkafka settings that are not a choice (reliability.md, section 4).
