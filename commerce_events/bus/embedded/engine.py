@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -164,19 +164,26 @@ def embedded(
 
 
 @contextmanager
-def native(brokers: int = 1, *, folder: Path | None = None) -> Iterator[NativeEngine]:
+def native(
+    brokers: int = 1, *, folder: Path | None = None, ports: Sequence[int] | None = None
+) -> Iterator[NativeEngine]:
     """Hold up Apache Kafka and Apicurio Registry.
 
     Arguments:
-        folder: for data and logs; a temporary one, deleted at the end, if none is given.
+        folder: for data and logs; a temporary one, deleted at the end, if none is given. The same folder, with the same
+            ports, goes on with the same data.
+        ports: one for each broker's clients, then one for each controller, then the registry's; free ones if none are
+            given.
 
     Raises:
         OperatorError: Java or Maven is missing, or a server did not start; the hint says why.
     """
     programs = jars()
+    chosen = list(ports) if ports is not None else free_ports(2 * brokers + 1)
+    pairs = list(zip(chosen[:brokers], chosen[brokers:-1], strict=True))
     with tempfile.TemporaryDirectory(prefix="commerce-events-", ignore_cleanup_errors=True) as temporary:
         home = folder or Path(temporary)
-        engine = NativeEngine(cluster(programs, home, brokers), ApicurioRegistry(programs, home, free_ports(1)[0]))
+        engine = NativeEngine(cluster(programs, home, pairs), ApicurioRegistry(programs, home / "registry", chosen[-1]))
         try:
             engine.start()
             yield engine

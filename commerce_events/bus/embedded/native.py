@@ -1,6 +1,6 @@
 """Apache Kafka in KRaft mode and Apicurio Registry as processes of this machine, without Docker.
 
-The real broker and registry, with the settings of the container (``broker.env``), on ports of the loopback interface and
+The real broker and registry, with the settings of the container (``broker.env``), on loopback ports and
 with their data in a folder, so that the same port and data are there again after a stop or a kill::
 
     with NativeKafka(folder) as kafka:
@@ -11,16 +11,14 @@ from __future__ import annotations
 import http.client
 import subprocess
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from commerce_events.bus.embedded.jars import Jars, jars
-from commerce_events.bus.embedded.server import LOOPBACK, Server, free_ports, listens
+from commerce_events.bus.embedded.jars import Jars
+from commerce_events.bus.embedded.server import LOOPBACK, Server, listens
 from commerce_events.bus.embedded.settings import broker_environment, properties, properties_text
 from commerce_events.exceptions import OperatorError
 
@@ -66,7 +64,7 @@ class KafkaBroker(Server):
             return
         quiet = ["-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"]  # a second, not three
         tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._file)]
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [*self._java, *quiet, *self._classes, *tool], capture_output=True, text=True, check=False, timeout=60
         )
         if done.returncode != 0:
@@ -110,71 +108,46 @@ class ApicurioRegistry(Server):
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/subjects", timeout=2) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{self.url}/subjects", timeout=2) as answer:
                 return bool(answer.status == 200)
         except (OSError, http.client.HTTPException):
             return False
 
 
-class NativeKafka:
-    """A broker and a registry.
+def cluster(programs: Jars, folder: Path, ports: Sequence[tuple[int, int]]) -> list[KafkaBroker]:
+    """Brokers of one cluster, not yet started.
 
     Arguments:
-        folder: holds their data and logs; the same folder again goes on with the same data.
-        port: of the broker; 0 takes a free one.
-        registry_port: of the registry; 0 takes a free one.
-
-    Raises:
-        OperatorError: Java or Maven is missing, or Maven could not bring the jars.
+        ports: for each broker the one for clients and the one for controllers.
     """
-
-    def __init__(self, folder: Path, port: int = 0, registry_port: int = 0) -> None:
-        programs, free = jars(), free_ports(3)
-        settings = broker_settings(folder, port or free[0], free[1])
-        self.broker = KafkaBroker(programs, folder, port or free[0], settings)
-        self.registry = ApicurioRegistry(programs, folder, registry_port or free[2])
-        self.bootstrap = f"{LOOPBACK}:{self.broker.port}"
-        self.registry_url = self.registry.url
-
-    def start(self) -> None:
-        """Start both at the same time, and return when both answer.
-
-        Raises:
-            OperatorError: one of them did not come up; the hint quotes its log.
-        """
-        try:
-            self.registry.launch()
-            self.broker.launch()
-            self.broker.wait()
-            self.registry.wait()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """Stop both; the data stays."""
-        self.broker.stop()
-        self.registry.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+    voters = ",".join(f"{number}@{LOOPBACK}:{controller}" for number, (_, controller) in enumerate(ports, 1))
+    brokers = []
+    for number, (port, controller) in enumerate(ports, 1):
+        home = folder / f"broker-{number}"
+        settings = {**properties(broker_environment()), **copies(len(ports)), **place(number, port, controller, home)}
+        brokers.append(KafkaBroker(programs, home, port, {**settings, "controller.quorum.voters": voters}))
+    return brokers
 
 
-def broker_settings(folder: Path, port: int, controller_port: int) -> dict[str, str]:
-    """The broker's settings: those of the container, except where it listens and where it keeps its data."""
+def place(number: int, port: int, controller: int, folder: Path) -> dict[str, str]:
+    """What a broker does not share with the container: who it is, where it listens and where it keeps its data."""
     shared = properties(broker_environment())
     here = f"{shared['inter.broker.listener.name']}://{LOOPBACK}:{port}"
-    controller = f"{LOOPBACK}:{controller_port}"
     return {
-        **shared,
-        "listeners": f"{here},{shared['controller.listener.names']}://{controller}",
+        "node.id": str(number),
+        "listeners": f"{here},{shared['controller.listener.names']}://{LOOPBACK}:{controller}",
         "advertised.listeners": here,
-        "controller.quorum.voters": f"{shared['node.id']}@{controller}",
         "log.dirs": str(folder / "data"),
     }
+
+
+def copies(brokers: int) -> dict[str, str]:
+    """How often things are kept: as the container does, but on three brokers and more three times, and two must agree."""
+    if brokers < 3:
+        return {}
+    kept = (
+        "default.replication.factor", "offsets.topic.replication.factor", "transaction.state.log.replication.factor",
+        "share.coordinator.state.topic.replication.factor",
+    )  # fmt: skip
+    agree = ("min.insync.replicas", "transaction.state.log.min.isr", "share.coordinator.state.topic.min.isr")
+    return {**dict.fromkeys(kept, "3"), **dict.fromkeys(agree, "2")}
