@@ -54,27 +54,27 @@ class Memory:
     def learner(self, identifiers: dict[str, Any]) -> Learner:
         return resolve(identifiers, self.accounts)
 
-    def deliver(self, event: Event) -> Decision:
-        """One event in its own transaction."""
-        event_type, data = event
-        book = self.load(event_type, data)
-        decision = decide(event_type, data, book, self.learner, self.policy, self.now)
+    def deliver(self, *group: Event) -> list[Decision]:
+        """A group of events in one transaction."""
+        book = self.load(*group)
+        decisions = [decide(event_type, data, book, self.learner, self.policy, self.now) for event_type, data in group]
         self.save(book)
-        return decision
+        return decisions
 
-    def load(self, event_type: str, data: dict[str, Any]) -> Book:
-        key = data["order_key"]
+    def load(self, *group: Event) -> Book:
         rows: dict[tuple[str, str], Grant] = {}
 
         def grant(row: Grant) -> Grant:  # one row, one object
             return rows.setdefault((row.order_key, row.line_id), replace(row, dirty=False))
 
         book = Book()
-        if key in self.orders:
-            book.orders[key] = replace(self.orders[key], dirty=False, grants={
-                row.line_id: grant(row) for row in self.grants.values() if row.order_key == key})
         needs = Needs(self.policy.revoke_unknown_grants)
-        needs.add(event_type, data, book.orders.get(key))
+        for event_type, data in group:
+            key = data["order_key"]
+            if key in self.orders and key not in book.orders:
+                book.orders[key] = replace(self.orders[key], dirty=False, grants={
+                    row.line_id: grant(row) for row in self.grants.values() if row.order_key == key})
+            needs.add(event_type, data, book.orders.get(key))
         book.skus = {sku: self.skus.get(sku) for sku in needs.skus}
         needs.sold(book.skus)
         book.courses = {course_key: self.courses.get(course_key, NO_COURSE) for course_key in needs.courses}

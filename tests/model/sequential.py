@@ -1,7 +1,7 @@
 """What must be true in the end, computed the slow and obvious way: from the *set* of events, phase by phase.
 
-It shares no code with the rules and keeps no ledger: whatever can be recomputed is. Only what history decides is carried
-from phase to phase: which lines were granted, which of them another person has overruled, and the base.
+It shares no code with the rules and keeps no ledger: whatever can be recomputed is. Only what history decides is
+carried from phase to phase: which lines were granted, which of them another person has overruled, and the base.
 """
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Sequential:
         for data in self.paid:
             for line in data["lines"]:
                 if (data["order_key"], line["line_id"]) == key:
-                    return {**line, "learner": data["learner"]}
+                    return {**line, "learner": line.get("beneficiary") or data["learner"]}
         return None
 
     def refunds_of(self, key: Key) -> list[tuple[dict[str, Any], int]]:
@@ -119,6 +119,9 @@ class Sequential:
                if data["order_key"] == key[0]
                and (self.is_whole(data) or key[1] in [line["line_id"] for line in data["lines"]])}
 
+        news = {(data["order_key"], (data["lms_user_id"], data["course_key"]))
+                for kind, data in phase.events if "learner.left" in kind}
+
         decide = set()
         for key in everything:
             verdict = self.verdicts.get(key)
@@ -129,6 +132,8 @@ class Sequential:
                 decide.add(key)
         touched = {self.place(key) for key in decide}
         touched |= {self.place(key) for key in hit if self.verdicts.get(key) == "granted"}
+        touched |= {self.place(key) for key, verdict in self.verdicts.items()
+                    if verdict == "granted" and (key[0], self.place(key)) in news and not self.is_reversed(key)}
         for place in touched - {None}:
             assert place
             seat = self.seats.get(place)

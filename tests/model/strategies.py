@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from consumers.fulfillment.rules.decide import ORDER_PAID, ORDER_REFUNDED, ORDER_RESUME
+from consumers.fulfillment.rules.decide import LEARNER_LEFT, ORDER_PAID, ORDER_REFUNDED, ORDER_RESUME
 
 SOURCE = "shop"
 COURSES = ("course-v1:Test+A+1", "course-v1:Test+B+1")
@@ -111,6 +111,11 @@ def refund(order_id: str, refund_id: str, lines: list[dict[str, Any]] | None = N
         **fields}
 
 
+def left(order_id: str, fact: SeatSet) -> Event:
+    return LEARNER_LEFT, {"order_key": f"{SOURCE}:{order_id}", "lms_user_id": fact.lms_user_id,
+                          "course_key": fact.course_key, "initiator": "learner"}
+
+
 def resume(order_id: str) -> Event:
     return ORDER_RESUME, {"order_key": f"{SOURCE}:{order_id}"}
 
@@ -120,12 +125,15 @@ HINTS = st.sampled_from(["default", "default", "keep", "downgrade", "deactivate"
 
 @st.composite
 def orders(draw: st.DrawFn, order_id: str) -> tuple[list[Event], bool]:
-    """The events of one order, and whether its buyer is the one without an account."""
+    """The events of one order, and whether somebody in it has no account yet."""
     learner = draw(LEARNERS)
     lines = [
         line(f"l{n}", draw(CROWDED), draw(st.sampled_from(("verified", *OFFERED[::-1]))), draw(st.sampled_from((1, 2))))
         for n in range(draw(st.integers(1, 3)))
     ]
+    for sold in lines:
+        if draw(st.integers(0, 5)) == 0:  # a gift
+            sold["beneficiary"] = {"email_verified": False, **draw(LEARNERS)}
     events = [order(order_id, learner, lines)]
     if len(lines) > 1 and draw(st.booleans()):  # the last lines came with a later revision
         cut = draw(st.integers(1, len(lines) - 1))
@@ -139,7 +147,7 @@ def orders(draw: st.DrawFn, order_id: str) -> tuple[list[Event], bool]:
         events.append(refund(order_id, f"r{n}", taken, is_full=draw(st.sampled_from((False, False, True))),
                              refund_kind=draw(st.sampled_from(("refund", "refund", "refund", "chargeback"))),
                              access_hint=draw(HINTS)))
-    return events, learner is LATE
+    return events, any(LATE_EMAIL in (learner.get("email"), sold.get("beneficiary", {}).get("email")) for sold in lines)
 
 
 @st.composite
@@ -154,7 +162,8 @@ def facts(draw: st.DrawFn) -> Fact:
 @st.composite
 def worlds(draw: st.DrawFn, max_orders: int = 3, max_phases: int = 3) -> World:
     """A small world; its phases hold each event once."""
-    world = World({key: draw(st.sampled_from((OFFERED, OFFERED, OFFERED[1:], OFFERED[2:], ("audit", "verified")))) for key in COURSES},
+    offers = st.sampled_from((OFFERED, OFFERED, OFFERED[1:], OFFERED[2:], ("audit", "verified")))
+    world = World({course_key: draw(offers) for course_key in COURSES},
                   draw(st.sampled_from(("default", "default", "keep", "downgrade", "deactivate"))))
     number = draw(st.integers(1, max_phases))
     world.phases = [Phase(draw(st.lists(facts(), max_size=2)), []) for _ in range(number)]
@@ -167,7 +176,10 @@ def worlds(draw: st.DrawFn, max_orders: int = 3, max_phases: int = 3) -> World:
             world.phases[draw(st.integers(0, number - 1))].events.append(event)
         if is_late and registered < number:
             world.phases[registered].events.append(resume(f"o{n}"))
-        elif draw(st.integers(0, 3)) == 0:  # a person asks to try again
+        for phase in world.phases:
+            phase.events += [left(f"o{n}", fact) for fact in phase.facts
+                             if isinstance(fact, SeatSet) and fact.mode is None and draw(st.booleans())]
+        if draw(st.integers(0, 3)) == 0:  # a person asks to try again
             world.phases[draw(st.integers(0, number - 1))].events.append(resume(f"o{n}"))
     return world
 

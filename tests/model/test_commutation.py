@@ -1,6 +1,8 @@
 """The property at the top of the rules: order and repetition of events change nothing in the end."""
 from __future__ import annotations
 
+from itertools import batched
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -9,14 +11,14 @@ from .sequential import expected
 from .strategies import Phase, World, deliveries, worlds
 
 
-def same_end(world: World, phases: list[Phase], site: type[Memory] = Memory) -> None:
-    """Deliver the phases to a site and compare its end with the model's."""
+def same_end(world: World, phases: list[Phase], site: type[Memory] = Memory, group: int = 1) -> None:
+    """Deliver the phases to a site, in groups of so many events, and compare its end with the model's."""
     memory = site(world)
     for phase in phases:
         for fact in phase.facts:
             memory.happen(fact)
-        for event in phase.events:
-            memory.deliver(event)
+        for events in batched(phase.events, group):
+            memory.deliver(*events)
     end, model = memory.end(), expected(world)
     assert end.seats == model.seats
     assert end.live == model.live
@@ -27,7 +29,7 @@ def same_end(world: World, phases: list[Phase], site: type[Memory] = Memory) -> 
 @given(st.data())
 def test_any_order_and_any_repetition_ends_as_the_sequential_model(data: st.DataObject) -> None:
     world = data.draw(worlds())
-    same_end(world, data.draw(deliveries(world)))
+    same_end(world, data.draw(deliveries(world)), group=data.draw(st.integers(1, 8)))
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -16,7 +16,7 @@ from consumers.fulfillment.rules import checks, decide, desired, purchase, refun
 from consumers.fulfillment.rules.state import Access, Book, Grant, Order, Seat
 
 from .memory import Memory
-from .strategies import deliveries, worlds
+from .strategies import Event, deliveries, worlds
 from .test_commutation import same_end
 
 Plant = Callable[[pytest.MonkeyPatch], type[Memory] | None]
@@ -142,8 +142,8 @@ def a_full_course_asks_for_a_live_grant(patch: pytest.MonkeyPatch) -> None:
 
 def seats_are_found_without_their_owner(patch: pytest.MonkeyPatch) -> type[Memory]:
     class Ownerless(Memory):
-        def load(self, event_type: str, data: dict[str, Any]) -> Book:
-            book = super().load(event_type, data)
+        def load(self, *group: Event) -> Book:
+            book = super().load(*group)
             for pair in book.seats:
                 book.seats[pair] = next(
                     (seat for other, seat in self.seats.items() if other.course_key == pair.course_key), None)
@@ -154,8 +154,8 @@ def seats_are_found_without_their_owner(patch: pytest.MonkeyPatch) -> type[Memor
 
 def grants_are_found_without_their_owner(patch: pytest.MonkeyPatch) -> type[Memory]:
     class Ownerless(Memory):
-        def load(self, event_type: str, data: dict[str, Any]) -> Book:
-            book = super().load(event_type, data)
+        def load(self, *group: Event) -> Book:
+            book = super().load(*group)
             for pair, access in book.accesses.items():
                 access.grants = [grant for other in book.accesses.values() for grant in other.grants
                                  if grant.pair and grant.pair.course_key == pair.course_key]

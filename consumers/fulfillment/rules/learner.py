@@ -23,13 +23,14 @@ class Account(NamedTuple):
 
 @dataclass(slots=True)
 class Accounts:
-    """Accounts by each identifier. E-mail addresses are folded by ``fold``; user names are compared as they are."""
+    """Accounts by each identifier, retired ones also by the name and e-mail they once had.
+
+    E-mail addresses are folded by ``fold``; user names are compared as they are.
+    """
 
     by_id: Mapping[int, Account] = field(default_factory=dict)
     by_username: Mapping[str, Account] = field(default_factory=dict)
     by_email: Mapping[str, Account] = field(default_factory=dict)
-    retired_emails: frozenset[str] = frozenset()
-    retired_usernames: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -87,8 +88,6 @@ def resolve(identifiers: Mapping[str, Any], accounts: Accounts) -> Learner:
     strongest = given[0]
     if found and matches[strongest] is None:
         return Learner("conflict")
-    if username in accounts.retired_usernames or email in accounts.retired_emails:
-        return Learner("retired")
     if not found:
         return Learner("unknown")
     account = next(iter(found.values()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from . import seat
 from .decision import Case, RefundRequest, acknowledge, conclude
 from .desired import access_of, converge, held
 from .purchase import again, module_of
@@ -28,18 +29,18 @@ def _chosen(case: Case, data: dict[str, Any]) -> Iterator[tuple[Order, Grant]]:
 
 
 def resumed(case: Case, data: dict[str, Any]) -> None:
-    """Decide again what waits for an account (R4, R5) or was held; failed lines only if they are named.
+    """Decide again what waits for an account (R4, R5) or was held, and by ``is_retry`` what failed (R15).
 
     The ledger forgets who a failed line was for: a retry brings the stored ``order`` (an ``OrderData``) along. A person
-    who retries a refund held by R24 sends ``is_approved`` and the ``refund_id`` it was held under.
+    who retries a held refund (R24) sends the ``refund_id`` it was held under, and ``is_approved`` to carry it out.
     """
     if data["order_key"].partition(":")[0] not in case.policy.sources:
         return  # R37 holds for a retry, too
     case.is_approved = bool(data.get("is_approved"))
     paid = data.get("order") or {"lines": ()}
     for order, grant in _chosen(case, data):
-        is_named_failure = grant.state == "failed" and data.get("line_ids") is not None
-        if is_named_failure or (grant.state in ("waiting", "held") and not grant.found):
+        is_pending = grant.state in ("waiting", "held") and not grant.found
+        if is_pending or (grant.state == "failed" and data.get("is_retry")):
             line = next((line for line in paid["lines"] if line["line_id"] == grant.line_id), None)
             if line is not None:
                 again(case, order, grant, line.get("beneficiary") or paid["learner"], line)
@@ -47,10 +48,9 @@ def resumed(case: Case, data: dict[str, Any]) -> None:
                 who = grant.learner or data.get("learner") or _user(grant)
                 if who is not None:
                     again(case, order, grant, who)
-        elif grant.state == "held" and grant.is_reversed and "refund_id" in data:
-            module = module_of(case, grant.product_kind)
-            if module is not None:
-                case.decision.lines.append(module.revoke(case, order, grant, data["refund_id"]))
+        elif _refund_was_held(grant, data):
+            module = module_of(case, grant.product_kind) or seat
+            case.decision.lines.append(module.revoke(case, order, grant, data["refund_id"]))
 
 
 def expired(case: Case, data: dict[str, Any]) -> None:
@@ -71,9 +71,10 @@ def discarded(case: Case, data: dict[str, Any]) -> None:
         if grant.state in ("waiting", "held") and not grant.found:
             user = grant.pair.lms_user_id if grant.pair is not None else None
             case.decision.lines.append(conclude(grant, "failed", "failed", "discarded", user))
-        elif grant.state == "held" and grant.pair is not None:
-            grant.state = "kept"
-            grant.dirty = True
+        elif _refund_was_held(grant, data) and grant.pair is not None:
+            if grant.state == "held":
+                grant.state = "kept"
+                grant.dirty = True
             access = access_of(case, grant.pair)
             before = held(case.book.seats[grant.pair])
             after, _ = converge(case, access)
@@ -95,12 +96,16 @@ def left(case: Case, data: dict[str, Any]) -> None:
         access_of(case, pair)  # notices the change, which overrides the grant
         if grant.state != "overridden":
             continue
-        seat = held(case.book.seats[pair])
-        grant.state = "released"
+        mode = held(case.book.seats[pair])
         case.decision.lines.append(
-            conclude(grant, "released", "completed", "released_by_learner", pair.lms_user_id, seat, seat))
+            conclude(grant, "released", "completed", "released_by_learner", pair.lms_user_id, mode, mode))
         case.decision.requests.append(
             RefundRequest(grant.line_id, pair.lms_user_id, pair.course_key, grant.mode, data["initiator"]))
+
+
+def _refund_was_held(grant: Grant, data: dict[str, Any]) -> bool:
+    """Whether a person may speak of the refund; who changed the enrollment meanwhile took it out of our hands."""
+    return bool(grant.found) and grant.is_reversed and grant.state in ("held", "overridden") and "refund_id" in data
 
 
 def _user(grant: Grant) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from consumers.fulfillment.rules.policy import Policy, Source
 from consumers.fulfillment.rules.reasons import REASONS
 from consumers.fulfillment.rules.state import Book, Course, Grant, Pair, Seat
 from tests.model.memory import Memory
-from tests.model.strategies import COURSES, World, line, order, refund, refund_line, resume
+from tests.model.strategies import COURSES, Event, World, line, order, refund, refund_line, resume
 
 __all__ = ["COURSE", "OTHER", "Result", "Site", "buy", "give_back", "line", "order", "refund", "refund_line", "resume"]
 
@@ -49,8 +49,8 @@ class Site(Memory):
         self.refusals: dict[Pair, str] = {}
         self.decision = Decision()
 
-    def load(self, event_type: str, data: dict[str, Any]) -> Book:
-        book = super().load(event_type, data)
+    def load(self, *group: Event) -> Book:
+        book = super().load(*group)
         book.embargoed, book.certified, book.refusals = self.embargoed, self.certified, self.refusals
         return book
 
@@ -58,7 +58,7 @@ class Site(Memory):
         """Deliver events; answer the results of the last one."""
         results: list[Result] = []
         for event in events:
-            self.decision = self.deliver(event)
+            (self.decision,) = self.deliver(event)
             results = [self._checked(result) for result in self.decision.lines]
         return results
 
@@ -95,7 +95,7 @@ class Site(Memory):
         self.accounts = Accounts(
             {**known.by_id, user: account},
             {**known.by_username, **({username: account} if username else {})},
-            {**known.by_email, **({email: account} if email else {})}, known.retired_emails, known.retired_usernames)
+            {**known.by_email, **({email: account} if email else {})})
 
     def grant(self, order_id: str = "o1", line_id: str = "a") -> Grant:
         """A line of the ledger."""

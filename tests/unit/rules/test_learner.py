@@ -8,9 +8,9 @@ from consumers.fulfillment.rules.state import Learner
 
 ONE, TWO, ASLEEP, GONE = Account(1), Account(2), Account(3, is_active=False), Account(4, is_retired=True)
 ACCOUNTS = Accounts(
-    {1: ONE, 2: TWO, 3: ASLEEP, 4: GONE}, {"one": ONE, "two": TWO, "asleep": ASLEEP},
-    {"one@example.com": ONE, "two@example.com": TWO, "asleep@example.com": ASLEEP},
-    frozenset({"retired@example.com"}), frozenset({"retired"}))
+    {1: ONE, 2: TWO, 3: ASLEEP, 4: GONE}, {"one": ONE, "two": TWO, "asleep": ASLEEP, "retired": GONE},
+    {"one@example.com": ONE, "two@example.com": TWO, "asleep@example.com": ASLEEP,
+     "retired@example.com": GONE})
 
 
 @pytest.mark.parametrize(("given", "learner"), [
@@ -34,16 +34,17 @@ ACCOUNTS = Accounts(
     ({"lms_user_id": 3, "email": "asleep@example.com"}, Learner("found", 3)),
     ({"username": "asleep"}, Learner("found", 3)),
     ({"lms_user_id": 4}, Learner("retired", 4)),
-    ({"email": "Retired@example.com"}, Learner("retired")),
-    ({"username": "retired"}, Learner("retired")),
+    ({"email": "Retired@example.com"}, Learner("retired", 4)),
+    ({"username": "retired"}, Learner("retired", 4)),
 ])
 def test_r03_r04_r06_all_identifiers_must_point_to_one_account(given: dict, learner: Learner) -> None:
     assert resolve(given, ACCOUNTS) == learner
 
 
 def test_what_to_look_up_for_a_group() -> None:
-    group = wanted([{"lms_user_id": 1, "email": "A@example.com"}, {"username": "one", "email": "a@example.com"}])
-    assert (group.ids, group.usernames, group.emails) == ({1}, {"one"}, {"a@example.com"})
+    group = wanted([{"lms_user_id": 1, "email": "A@example.com"}, {"username": "one", "email": "a@example.com"},
+                    {"lms_user_id": 2}])
+    assert (group.ids, group.usernames, group.emails) == ({1, 2}, {"one"}, {"a@example.com"})
 
 
 def test_the_key_of_a_learner_ignores_what_does_not_identify() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from consumers.fulfillment.rules.decide import LEARNER_LEFT, LINES_DISCARDED, LINES_EXPIRED, ORDER_RESUME
-from consumers.fulfillment.rules.learner import Accounts
 from consumers.fulfillment.rules.policy import Policy
 from consumers.fulfillment.rules.state import Pair
 
@@ -23,6 +22,11 @@ def site() -> Site:
 
 def about(event_type: str, **data: Any) -> Any:
     return event_type, {"order_key": "shop:o1", **data}
+
+
+def retry(**data: Any) -> Any:
+    """A person asks for line ``a`` again."""
+    return about(ORDER_RESUME, line_ids=["a"], is_retry=True, **data)
 
 
 EXPIRED = about(LINES_EXPIRED, line_ids=["a"])
@@ -89,8 +93,7 @@ def test_the_reason_of_a_wait_may_change(site: Site) -> None:
 ])
 def test_r03_r06_who_cannot_be_enrolled_fails(site: Site, who: dict, reason: str) -> None:
     site.account(2, username="two")
-    known = site.accounts
-    site.accounts = Accounts(known.by_id, known.by_username, known.by_email, frozenset({"retired@example.com"}))
+    site.account(4, "retired@example.com", is_retired=True)
     assert site.one(order("o1", who, [line("a", COURSE, "verified")])) == Result("failed", reason)
 
 
@@ -102,13 +105,13 @@ def test_r14_a_held_line_resumes_when_there_is_room(site: Site) -> None:
     assert site.one(resume("o1")) == Result("completed", "ok", None, "verified")
 
 
-def test_r15_failed_lines_are_retried_only_by_name(site: Site) -> None:
+def test_r15_failed_lines_are_retried_only_by_a_person(site: Site) -> None:
     site.course(exists=False)
     site.tell(buy("o1"))
     site.course(exists=True)
     assert site.tell(resume("o1")) == []
-    assert site.tell(about(ORDER_RESUME, line_ids=["b"])) == []
-    assert site.one(about(ORDER_RESUME, line_ids=["a"])) == Result("completed", "ok", None, "verified")
+    assert site.tell(about(ORDER_RESUME, line_ids=["b"], is_retry=True)) == []
+    assert site.one(retry()) == Result("completed", "ok", None, "verified")
 
 
 def test_r15_a_retry_whose_learner_the_ledger_forgot_needs_the_order(site: Site) -> None:
@@ -117,8 +120,8 @@ def test_r15_a_retry_whose_learner_the_ledger_forgot_needs_the_order(site: Site)
     event_type, data = order("o1", {"username": "one", "email": "learner@example.com"}, [line("a", COURSE, "verified")])
     site.account(3, "learner@example.com")
     assert site.one((event_type, data)) == Result("failed", "identity_conflict")
-    assert site.tell(about(ORDER_RESUME, line_ids=["a"])) == []
-    assert site.one(about(ORDER_RESUME, line_ids=["a"], learner={"lms_user_id": 2})).outcome == "completed"
+    assert site.tell(retry()) == []
+    assert site.one(retry(learner={"lms_user_id": 2})).outcome == "completed"
     assert site.holds(2) == "verified"
     assert bought[0] == event_type
 
@@ -126,10 +129,10 @@ def test_r15_a_retry_whose_learner_the_ledger_forgot_needs_the_order(site: Site)
 def test_r37_a_retry_waits_until_the_source_is_allowed(site: Site) -> None:
     policy, site.policy = site.policy, Policy()
     assert site.one(buy("o1")) == Result("failed", "source_not_allowed")
-    retry = about(ORDER_RESUME, line_ids=["a"], order=buy("o1")[1])
-    assert site.tell(retry) == []
+    again = retry(order=buy("o1")[1])
+    assert site.tell(again) == []
     site.policy = policy
-    assert site.one(retry) == Result("completed", "ok", None, "verified")
+    assert site.one(again) == Result("completed", "ok", None, "verified")
 
 
 def test_r42_a_retry_with_the_stored_order_finds_the_product(site: Site) -> None:
@@ -138,15 +141,15 @@ def test_r42_a_retry_with_the_stored_order_finds_the_product(site: Site) -> None
         {"line_id": "b", "product_kind": "donation", "quantity": 1}])
     site.tell(bought)
     site.skus = {"ABC": (COURSE, "verified")}
-    assert site.tell(about(ORDER_RESUME, line_ids=["a"])) == []
-    assert site.tell(about(ORDER_RESUME, line_ids=["a"], order={**bought[1], "lines": bought[1]["lines"][1:]})) == []
-    assert site.one(about(ORDER_RESUME, line_ids=["a"], order=bought[1])) == Result("completed", "ok", None, "verified")
+    assert site.tell(retry()) == []
+    assert site.tell(retry(order={**bought[1], "lines": bought[1]["lines"][1:]})) == []
+    assert site.one(retry(order=bought[1])) == Result("completed", "ok", None, "verified")
 
 
 def test_a_retry_of_a_kind_still_without_module_says_nothing(site: Site) -> None:
     workshop = {**line("a", COURSE, "verified"), "product_kind": "x_workshop"}
     site.tell(order("o1", {"lms_user_id": 1}, [workshop]))
-    assert site.tell(about(ORDER_RESUME, line_ids=["a"], learner={"lms_user_id": 1})) == []
+    assert site.tell(retry(learner={"lms_user_id": 1})) == []
 
 
 def test_a_person_may_discard_what_waits_or_is_held(site: Site) -> None:
@@ -166,6 +169,19 @@ def test_a_discarded_held_refund_keeps_the_access(site: Site) -> None:
         "retained", "discarded", "verified", "verified")
     assert site.decision.lines[0].refund_id == "r1"
     assert site.states == ["kept"]
+
+
+def test_a_held_refund_that_somebody_else_made_moot_is_answered_when_a_person_asks(site: Site) -> None:
+    site.tell(buy("o1"), buy("o2", "honor"))
+    site.certified = {Pair(1, COURSE)}
+    site.tell(give_back("o2"), give_back("o1"))
+    site.set("audit")
+    assert site.one(about(ORDER_RESUME, line_ids=["a"], refund_id="r1", is_approved=True)) == Result(
+        "retained", "mode_changed_since", "audit", "audit")
+    assert site.one(about(LINES_DISCARDED, line_ids=["a"], refund_id="r1")) == Result(
+        "retained", "discarded", "audit", "audit")
+    assert site.states == ["overridden", "overridden"]
+    assert site.tell(about(ORDER_RESUME), about(LINES_DISCARDED)) == []
 
 
 def test_r29_a_learner_who_leaves_releases_the_grant_and_a_refund_is_requested(site: Site) -> None:

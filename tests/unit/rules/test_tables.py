@@ -75,7 +75,7 @@ def test_a_missing_fact_is_an_error_never_a_guess() -> None:
 
 
 def test_an_event_of_an_unknown_order_that_is_only_about_lines_says_nothing() -> None:
-    assert Site().deliver(("internal.order.resume.v1", {"order_key": "shop:o9"})) == Decision()
+    assert Site().deliver(("internal.order.resume.v1", {"order_key": "shop:o9"})) == [Decision()]
 
 
 def test_needs_of_a_group_are_collected() -> None:
