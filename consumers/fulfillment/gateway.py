@@ -9,27 +9,19 @@ A gateway *reads facts* and *carries out* what the rules decided; it decides not
   without a savepoint around it.
 - ``apply`` comes last: our own rows are written already. What the platform refuses is *answered* (a reason code of the
   contract for each refused pair): the caller takes everything back, tells the rules, and decides again, so a partly
-  carried out ``apply`` is no harm. What went wrong and may go right later is *raised*: ``exceptions.TransientError``, or
-  Django's ``OperationalError`` as it comes. Anything else that is raised is unknown: five attempts, then a person looks.
+  carried out ``apply`` is no harm. What went wrong and may go right later is *raised*: ``exceptions.TransientError``,
+  or Django's ``OperationalError`` as it comes. Anything else that is raised is unknown: five attempts, then a person
+  looks.
 - ``bulk`` says whether ``apply`` can take the changes of many orders in one transaction. Say False when the platform
   sends e-mails or events of its own while it enrolls: a rollback would leave them behind for a whole group.
 """
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from consumers.fulfillment.rules.state import Course, Pair, Seat
-
-
-class LearnerRef(NamedTuple):
-    """Who an order says it is for. At least one is given for a purchase; a refund may name nobody."""
-
-    lms_user_id: int | None
-    username: str | None
-    email: str | None
 
 
 class Account(NamedTuple):
@@ -53,8 +45,7 @@ class OrderLine(NamedTuple):
     paid_at: datetime | None
 
 
-@dataclass(slots=True, frozen=True)
-class Change:
+class Change(NamedTuple):
     """One enrollment as it must be. ``before`` is what ``seats`` answered under the lock, ``line`` the cause, if one.
 
     Windows, expiry and capacity were judged by the rules (R12–R14); where the platform would judge a closed window

@@ -106,15 +106,11 @@ class FulfillmentHandler:
         """Read every fact that the rules will ask for; the pairs are locked from here on. Answers the enrollments."""
         book, gateway = rows.book, self.gateway
         rows.load_orders()
-        needs = Needs()
+        needs = Needs(self.policy.revoke_unknown_grants)
         refunds = False
         for event in events:
-            order = book.orders.get(event.stream.key)
-            needs.add(event.event_type, event.data, order)
+            needs.add(event.event_type, event.data, book.orders.get(event.stream.key))
             refunds = refunds or event.event_type != rules.ORDER_PAID
-            for grant in order.grants.values() if order is not None else ():
-                if grant.pair is not None and not grant.found:  # held or failed: it may be decided again for that user
-                    needs.learners.append({"lms_user_id": grant.pair.lms_user_id})
         learners.look_up(needs.learners, gateway)
         if needs.skus:
             sold = gateway.skus(needs.skus)
@@ -156,21 +152,20 @@ class FulfillmentHandler:
 def _changes(
     rows: ledger.Ledger, found: Mapping[Pair, Seat], decided: Iterable[tuple[Event, Decision]]
 ) -> list[Change]:
-    """The enrollments to write: the last word on each pair, unless it is what was found, with the line that caused it."""
-    changed = {
-        pair: after for pair, after in rows.book.changed.items() if held(found.get(pair)) != held(after)
-    }
+    """The enrollments to write: the last word on each pair unless it is what was found, and the line that caused it."""
+    changed = {pair: after for pair, after in rows.book.changed.items() if held(found.get(pair)) != held(after)}
     if not changed:
         return []
-    causes: dict[Pair, OrderLine] = {}
+    causes: dict[tuple[int | None, str | None], OrderLine] = {}
     for event, decision in decided:
         key = event.stream.key
+        source, _, order_id = key.partition(":")
         for line in decision.lines:
-            pair = Pair(line.lms_user_id or 0, line.course_key or "")
-            if line.outcome == "completed" and line.line_id and pair in changed:
-                source, _, order_id = key.partition(":")
-                paid_at = rows.book.orders[key].grants[line.line_id].paid_at
-                causes[pair] = OrderLine(source, order_id, key, rows.order_numbers[key], line.line_id, paid_at)
+            pair = line.lms_user_id, line.course_key
+            if line.outcome == "completed" and pair in changed:
+                line_id = line.line_id or ""
+                paid_at = rows.book.orders[key].grants[line_id].paid_at
+                causes[pair] = OrderLine(source, order_id, key, rows.order_numbers[key], line_id, paid_at)
     return [Change(pair, found.get(pair), after, causes.get(pair)) for pair, after in changed.items()]
 
 

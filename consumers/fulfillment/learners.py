@@ -25,20 +25,20 @@ class Directory:
         """Find the learners of a group: one call of the gateway, whatever their number."""
         asked = {(who.get("lms_user_id"), who.get("username"), who.get("email")): who for who in group}
         wanted = rules.wanted(asked.values())
-        ambiguous: set[str] = set()
         found = gateway.accounts(wanted.ids, wanted.usernames, wanted.emails) if _any(wanted) else ()
         by_id: dict[int, rules.Account] = {}
         by_username: dict[str, rules.Account] = {}
         by_email: dict[str, rules.Account] = {}
+        ambiguous: set[str] = set()
         for user_id, username, email, is_active, is_retired in found:
             account = by_id[user_id] = by_username[username] = rules.Account(user_id, is_active, is_retired)
-            if email:
+            if email and wanted.emails:
                 folded = rules.fold(email)
                 if by_email.setdefault(folded, account).lms_user_id != user_id:
                     ambiguous.add(folded)
         accounts = rules.Accounts(by_id, by_username, by_email)
-        for user_id in by_id:  # a line that was decided before is decided again by its user's id
-            self._known[user_id, None, None] = rules.resolve({"lms_user_id": user_id}, accounts)
+        for user_id in by_id:  # a line that was decided before is decided again by its user's id alone
+            asked.setdefault((user_id, None, None), {"lms_user_id": user_id})
         for key, who in asked.items():
             email = key[2]
             if ambiguous and email and rules.fold(email) in ambiguous:

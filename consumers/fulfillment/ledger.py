@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from commerce_events.bus import sql
-from commerce_events.bus.types import Event, Stream
+from commerce_events.bus.types import INTERNAL, Event, Stream
 from consumers.fulfillment import digests, models
 from consumers.fulfillment.rules.decision import LineResult
 from consumers.fulfillment.rules.state import Access, Book, Grant, Order, Pair, Seat
@@ -122,10 +122,12 @@ class Ledger:
                     began.append(grant)
                 elif (key, grant.line_id) in self._waited:
                     ended.append(grant)
-        for access in self.book.accesses.values():
-            for grant in access.grants:
-                if grant.dirty and grant.id is not None and grant.order_key not in self.streams:
-                    changed.append((grant.id, *_content(grant)))
+        changed += [
+            (grant.id, *_content(grant))
+            for access in self.book.accesses.values()
+            for grant in access.grants
+            if grant.dirty and grant.order_key not in self.streams  # of another order, guarded by the course access
+        ]
         sql.insert(models.Grant, (*_IDENTITY, *_CONTENT), new)
         sql.update(models.Grant, _CONTENT, sorted(changed))
         if began or ended:
@@ -165,9 +167,14 @@ class Ledger:
 def write_attempts(decided: Iterable[tuple[Event, Sequence[LineResult]]], now: datetime) -> None:
     """One row for each event that was decided: what was found, what was done, and why."""
     sql.insert(models.Attempt, _ATTEMPT, [
-        (event.stream.id, event.digest, event.event_type, event.attempts + 1, "rules", now, detail(lines), "")
+        (event.stream.id, event.digest, event.event_type, event.attempts + 1, _actor(event), now, detail(lines), "")
         for event, lines in decided
     ])  # fmt: skip
+
+
+def _actor(event: Event) -> str:
+    """The person who asked for a decision; only our own internal events can name one."""
+    return str(event.data.get("actor") or "rules") if event.event_type.startswith(INTERNAL) else "rules"
 
 
 def detail(lines: Sequence[LineResult]) -> str:

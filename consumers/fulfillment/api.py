@@ -1,0 +1,98 @@
+"""The only Python door into fulfillment. Answers with objects of :mod:`consumers.fulfillment.data`.
+
+Reading needs no lock and takes none. Acting means inserting one internal event: the handle stage decides, under the
+locks, and the attempt log keeps who asked.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from django.db.models import QuerySet
+
+from commerce_events import identity, topics
+from commerce_events.bus import inbox
+from commerce_events.models import Inbox, Stream
+from consumers.fulfillment import digests
+from consumers.fulfillment.data import Effect, Journey, Line, Step
+from consumers.fulfillment.models import Attempt, Grant
+from consumers.fulfillment.rules.decide import LINES_DISCARDED, ORDER_PAID, ORDER_RESUME
+from consumers.fulfillment.rules.state import WHOLE_ORDER, Pair
+
+__all__ = ["discard", "journey", "lines_of_learner", "retry"]
+
+
+def journey(source: str, order_id: str) -> Journey | None:
+    """Where an order's lines stand and how they came there; None if nothing was ever heard of it."""
+    key = topics.order_key(source, order_id)
+    stream = _stream(key)
+    if stream is None:
+        return None
+    steps = (
+        Step(
+            row.decided_at, row.event_type, row.attempt, row.actor,
+            tuple(Effect(*effect) for effect in orjson.loads(row.detail)), row.trace,
+        )
+        for row in Attempt.objects.filter(stream_id=stream.pk).order_by("pk")
+    )  # fmt: skip
+    grants = Grant.objects.filter(stream_id=stream.pk).order_by("pk")
+    return Journey(key, stream.revision, stream.closed, _lines(grants), tuple(steps))
+
+
+def lines_of_learner(lms_user_id: int, course_key: str) -> tuple[Line, ...]:
+    """Every order line that was ever bought for this learner and course, of whatever order, oldest first."""
+    return _lines(Grant.objects.filter(pair=digests.of_pair(Pair(lms_user_id, course_key))).order_by("pk"))
+
+
+def retry(
+    source: str, order_id: str, line_ids: Iterable[str], actor: str, *,
+    refund_id: str | None = None, is_approved: bool = False,
+) -> bool:  # fmt: skip
+    """Have waiting, held or failed lines decided again, as a person asks.
+
+    Arguments:
+        refund_id: of a held refund, where it is one that shall be decided again.
+        is_approved: carry the refund out although a certificate was earned (R24).
+
+    Returns:
+        Whether the order is known.
+    """
+    key = topics.order_key(source, order_id)
+    stream = _stream(key)
+    if stream is None:
+        return False
+    data: dict[str, Any] = {"order_key": key, "line_ids": list(line_ids), "actor": actor, "is_retry": True}
+    if refund_id is not None:
+        data |= {"refund_id": refund_id, "is_approved": is_approved}
+    # The ledger forgets who a failed line was for; the order that named the learner is in the inbox while it is kept.
+    payloads = Inbox.objects.filter(stream_id=stream.pk, event_type=ORDER_PAID).order_by("-pk")
+    payload = payloads.values_list("payload", flat=True).first()
+    if payload:
+        data["order"] = orjson.loads(payload)
+    inbox.enqueue(ORDER_RESUME, key, data)
+    return True
+
+
+def discard(source: str, order_id: str, line_ids: Iterable[str], actor: str) -> bool:
+    """Give waiting or held lines up, as a person decides. Returns whether the order is known."""
+    key = topics.order_key(source, order_id)
+    if _stream(key) is None:
+        return False
+    inbox.enqueue(LINES_DISCARDED, key, {"order_key": key, "line_ids": list(line_ids), "actor": actor})
+    return True
+
+
+def _stream(key: str) -> Stream | None:
+    return Stream.objects.filter(digest=identity.stream_digest(topics.ORDER_TOPIC, key)).first()
+
+
+def _lines(rows: QuerySet[Grant]) -> tuple[Line, ...]:
+    return tuple(
+        Line(
+            row.order_key, row.order_number, row.line_id, row.state, row.lms_user_id, row.course_key, row.mode,
+            row.paid_at, row.quantity, row.refunded_total, row.outcome, row.reason,
+        )
+        for row in rows
+        if row.line_id != WHOLE_ORDER
+    )  # fmt: skip
