@@ -1,0 +1,129 @@
+"""Engines for every test; ``tests/README.rst`` says how to use them."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.engines.broker import Broker
+from tests.engines.broker import broker as search_broker
+from tests.engines.database import mariadb as search_mariadb
+from tests.engines.database import postgresql as search_postgresql
+from tests.engines.find import Search
+from tests.engines.processes import Processes
+from tests.engines.schema import Schemas, TestDatabase, pointed_at
+
+PARTITIONS = 3
+SEARCHES: dict[str, Search[Any]] = {
+    "broker": search_broker(),
+    "postgresql": search_postgresql(),
+    "mariadb": search_mariadb(),
+}
+
+
+def pytest_report_header() -> list[str]:
+    return [f"{search.name}: {search.plan()}" for search in SEARCHES.values()]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.section("engines")
+    for search in SEARCHES.values():
+        used = search.used or ("none" if search.passed_over else "not asked for")
+        missed = f"; {len(search.missed)} tests could not be shown" if search.missed else ""
+        terminalreporter.write_line(f"{search.name}: {used}{missed}")
+        for reason in search.passed_over if search.missed or not search.used else ():
+            terminalreporter.write_line(f"    {reason}")
+
+
+def pytest_unconfigure() -> None:
+    for search in SEARCHES.values():
+        search.close()
+
+
+@pytest.fixture
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """A broker and a registry; the embedded one if no real one is to be had."""
+    found: Broker = SEARCHES["broker"].need(request.node.nodeid)
+    if request.node.get_closest_marker("real") and not found.real:
+        SEARCHES["broker"].miss(request.node.nodeid)
+    if found.kind == "native":
+        for server in (found.engine.broker, found.engine.registry):
+            if not server.alive:  # the test before was about that
+                server.start()
+    return found
+
+
+@pytest.fixture
+def prefix(broker: Broker, settings: Any) -> Iterator[str]:
+    """Topics of this test alone: a prefix under which they were created, which the settings say too."""
+    unique = f"test-{uuid4().hex[:12]}"
+    broker.create_topics(unique, PARTITIONS)
+    settings.EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = broker.bootstrap
+    settings.EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = broker.registry_url
+    settings.EVENT_BUS_TOPIC_PREFIX = unique
+    yield unique
+
+
+@pytest.fixture(scope="session")
+def schemas(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[Schemas]:
+    """The migrated databases of the run."""
+    schemas = Schemas(tmp_path_factory.mktemp("schemas"))
+    yield schemas
+    with django_db_blocker.unblock():
+        schemas.drop()
+
+
+def _database(
+    kind: str, schemas: Schemas, request: pytest.FixtureRequest, tmp_path: Path, blocker: Any
+) -> Iterator[TestDatabase]:
+    with blocker.unblock():
+        if kind == "sqlite":
+            found = schemas.sqlite(tmp_path / "database.sqlite3")
+        else:
+            found = schemas.of(kind, SEARCHES[kind].need(request.node.nodeid))
+        with pointed_at(found.url):
+            yield found
+            if found.server is not None:
+                found.server.resume()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def database(
+    request: pytest.FixtureRequest, schemas: Schemas, tmp_path: Path, django_db_blocker: Any
+) -> Iterator[TestDatabase]:
+    """Django's database, empty; the test runs once on each engine, with real transactions."""
+    yield from _database(request.param, schemas, request, tmp_path, django_db_blocker)
+
+
+@pytest.fixture
+def postgresql(
+    request: pytest.FixtureRequest, schemas: Schemas, tmp_path: Path, django_db_blocker: Any
+) -> Iterator[TestDatabase]:
+    """As ``database``, on PostgreSQL alone."""
+    yield from _database("postgresql", schemas, request, tmp_path, django_db_blocker)
+
+
+@pytest.fixture
+def mariadb(
+    request: pytest.FixtureRequest, schemas: Schemas, tmp_path: Path, django_db_blocker: Any
+) -> Iterator[TestDatabase]:
+    """As ``database``, on MariaDB alone."""
+    yield from _database("mariadb", schemas, request, tmp_path, django_db_blocker)
+
+
+@pytest.fixture
+def processes(request: pytest.FixtureRequest, broker: Broker, prefix: str, tmp_path: Path) -> Iterator[Processes]:
+    """Starts ``manage.py`` on this test's database (``database``, ``postgresql`` or ``mariadb``), broker and topics."""
+    name = next(name for name in ("database", "postgresql", "mariadb") if name in request.fixturenames)
+    database: TestDatabase = request.getfixturevalue(name)
+    started = Processes(tmp_path, {
+        "COMMERCE_EVENTS_TEST_DATABASE": database.url,
+        "COMMERCE_EVENTS_TEST_BOOTSTRAP": broker.bootstrap,
+        "COMMERCE_EVENTS_TEST_REGISTRY": broker.registry_url,
+        "COMMERCE_EVENTS_TEST_PREFIX": prefix,
+    })  # fmt: skip
+    yield started
+    started.close()
