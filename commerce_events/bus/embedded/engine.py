@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +38,15 @@ class Engine(Protocol):
         partitions: int | None = None,
     ) -> list[str]:
         """Create the topics that are missing and answer their full names."""
+        ...
+
+    def differences(self, prefix: str | None) -> list[topics_admin.Difference]:
+        """What differs between the topics and the table."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """Whether all of it still runs."""
         ...
 
 
@@ -75,6 +84,15 @@ class EmbeddedEngine:
         """See :class:`Engine`. The cluster keeps no time, so retention means nothing to it."""
         wanted = [(table.full_topic(topic.name, prefix), partitions or topic.partitions) for topic in topics]
         return [name for name, count in wanted if self.call("create_topic", name, count)]
+
+    def differences(self, prefix: str | None) -> list[topics_admin.Difference]:
+        """None: the cluster begins empty, and tells no settings."""
+        return []
+
+    @property
+    def alive(self) -> bool:
+        """See :class:`Engine`."""
+        return self.process.poll() is None
 
     def call(self, call: str, *arguments: Any) -> Any:
         """Call a method of :class:`~commerce_events.bus.embedded.cluster.Cluster` in the child, such as ``down``."""
@@ -150,6 +168,15 @@ class NativeEngine:
         client = AdminClient({"bootstrap.servers": self.bootstrap})
         return topics_admin.create_topics(client, prefix, topics, partitions=partitions)
 
+    def differences(self, prefix: str | None) -> list[topics_admin.Difference]:
+        """See :class:`Engine`."""
+        return topics_admin.differences(AdminClient({"bootstrap.servers": self.bootstrap}), prefix)
+
+    @property
+    def alive(self) -> bool:
+        """See :class:`Engine`."""
+        return self.broker.alive and self.registry.alive
+
 
 @contextmanager
 def embedded(
@@ -165,25 +192,26 @@ def embedded(
 
 @contextmanager
 def native(
-    brokers: int = 1, *, folder: Path | None = None, ports: Sequence[int] | None = None
+    brokers: int = 1, *, folder: Path | None = None, port: int = 0, registry_port: int = 0
 ) -> Iterator[NativeEngine]:
     """Hold up Apache Kafka and Apicurio Registry.
 
     Arguments:
-        folder: for data and logs; a temporary one, deleted at the end, if none is given. The same folder, with the same
-            ports, goes on with the same data.
-        ports: one for each broker's clients, then one for each controller, then the registry's; free ones if none are
-            given.
+        folder: for data and logs; a temporary one, deleted at the end, if none is given. The same folder another time
+            goes on with the same data.
+        port: of the first broker; 0 for a free one.
+        registry_port: of the registry; 0 for a free one.
 
     Raises:
         OperatorError: Java or Maven is missing, or a server did not start; the hint says why.
     """
     programs = jars()
-    chosen = list(ports) if ports is not None else free_ports(2 * brokers + 1)
-    pairs = list(zip(chosen[:brokers], chosen[brokers:-1], strict=True))
+    free = free_ports(2 * brokers + 1)
+    free[0], free[-1] = port or free[0], registry_port or free[-1]
+    pairs = list(zip(free[:brokers], free[brokers:-1], strict=True))
     with tempfile.TemporaryDirectory(prefix="commerce-events-", ignore_cleanup_errors=True) as temporary:
         home = folder or Path(temporary)
-        engine = NativeEngine(cluster(programs, home, pairs), ApicurioRegistry(programs, home / "registry", chosen[-1]))
+        engine = NativeEngine(cluster(programs, home, pairs), ApicurioRegistry(programs, home / "registry", free[-1]))
         try:
             engine.start()
             yield engine

@@ -142,7 +142,7 @@ def place(number: int, port: int, controller: int, folder: Path) -> dict[str, st
 
 
 def copies(brokers: int) -> dict[str, str]:
-    """How often things are kept: as the container does, but on three brokers and more three times, and two must agree."""
+    """How often things are kept: as in the container; on three brokers and more three times, and two must agree."""
     if brokers < 3:
         return {}
     kept = (
