@@ -42,7 +42,7 @@ setup(
     description="Orders become enrollments, and results come back: commerce events for Open edX on Kafka.",
     long_description=(ROOT / "README.rst").read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
     license_files=["LICENSE"],
     keywords="openedx kafka commerce enrollment outbox inbox",
     classifiers=[
@@ -67,7 +67,7 @@ setup(
     package_dir={"commerce_events.schemas": "schemas"},
     include_package_data=False,
     package_data={
-        "": ["py.typed", "*.xml", "*.json", "*.html", "*.po", "*.mo"],
+        "": ["py.typed", "*.env", "*.xml", "*.json", "*.html", "*.po", "*.mo"],
         "commerce_events.schemas": ["**/*.avsc", "**/*.json", "**/*.bin", "**/*.hex", "**/*.yaml", "**/*.yml"],
     },
     install_requires=requirements("base"),

@@ -76,7 +76,7 @@ def test_the_wheel_holds_the_data_files_of_the_packages(wheel: zipfile.ZipFile) 
         path.relative_to(ROOT).as_posix()
         for package in ("commerce_events", "consumers")
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
+        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(ROOT).parts)
     }
     assert ours - set(wheel.namelist()) == set()
     assert "commerce_events/py.typed" in wheel.namelist()
