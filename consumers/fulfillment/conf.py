@@ -1,6 +1,6 @@
 """Settings of fulfillment, read once and checked: the dictionary ``COMMERCE_FULFILLMENT`` over ``DEFAULTS``.
 
-A plugin's settings are defaults, and a site's YAML replaces dictionaries whole; so the two are merged when they are read.
+A plugin's settings are defaults, and a site's YAML replaces dictionaries whole; so both are merged when they are read.
 """
 from __future__ import annotations
 

@@ -16,11 +16,12 @@ from consumers.fulfillment import models
 from consumers.fulfillment.reference.gateway import OneByOneGateway, ReferenceGateway
 from consumers.fulfillment.rules.policy import Policy, Source
 from consumers.fulfillment.rules.state import WHOLE_ORDER, Course, Grant
+from tests.engines.schema import TestDatabase
 from tests.model.sequential import End, expected
 from tests.model.strategies import SOURCE, Capacity, Fact, Phase, Registered, World, deliveries, worlds
 from tests.unit.fulfillment.site import Site
 
-EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "25"))
 
 
 class Bulk(ReferenceGateway):
@@ -83,11 +84,12 @@ def run(world: World, phases: list[Phase], gateway: Bulk, size: int) -> End:
     return end
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("gateway", [Bulk, OneByOne])
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_any_order_any_repetition_and_any_grouping_ends_as_the_sequential_model(gateway: Any, data: Any) -> None:
+def test_any_order_any_repetition_and_any_grouping_ends_as_the_sequential_model(
+    database: TestDatabase, gateway: Any, data: Any
+) -> None:
     world = data.draw(worlds())
     phases = data.draw(deliveries(world))
     size = data.draw(st.sampled_from([1, 3, 100]))
