@@ -1,7 +1,8 @@
 """Engines for every test; ``tests/README.rst`` says how to use them."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ from tests.engines.database import mariadb as search_mariadb
 from tests.engines.database import postgresql as search_postgresql
 from tests.engines.find import Search
 from tests.engines.processes import Processes
+from tests.engines.proxy import Proxy
 from tests.engines.schema import Schemas, TestDatabase, pointed_at
 
 PARTITIONS = 3
@@ -57,14 +59,14 @@ def broker(request: pytest.FixtureRequest) -> Broker:
 
 
 @pytest.fixture
-def prefix(broker: Broker, settings: Any) -> Iterator[str]:
+def prefix(broker: Broker, settings: Any) -> str:
     """Topics of this test alone: a prefix under which they were created, which the settings say too."""
     unique = f"test-{uuid4().hex[:12]}"
     broker.create_topics(unique, PARTITIONS)
     settings.EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = broker.bootstrap
     settings.EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = broker.registry_url
     settings.EVENT_BUS_TOPIC_PREFIX = unique
-    yield unique
+    return unique
 
 
 @pytest.fixture(scope="session")
@@ -127,3 +129,10 @@ def processes(request: pytest.FixtureRequest, broker: Broker, prefix: str, tmp_p
     })  # fmt: skip
     yield started
     started.close()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Callable[..., Proxy]]:
+    """``proxy("host:port")`` puts a TCP proxy before an address: it can delay, cut, refuse and hang."""
+    with ExitStack() as stack:
+        yield lambda target, seed=0: stack.enter_context(Proxy(target, seed))

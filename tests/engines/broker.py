@@ -1,4 +1,4 @@
-"""A broker with a registry: addresses in the environment, else Apache Kafka here, else in Docker, else the embedded one."""
+"""A broker with a registry: addresses in the environment, else Apache Kafka here, else in Docker, else embedded."""
 from __future__ import annotations
 
 import contextlib
@@ -40,7 +40,8 @@ class Broker:
         if self.engine is not None:
             self.engine.create_topics(prefix, partitions=partitions)
         else:
-            topics_admin.create_topics(AdminClient({"bootstrap.servers": self.bootstrap}), prefix, partitions=partitions)
+            client = AdminClient({"bootstrap.servers": self.bootstrap})
+            topics_admin.create_topics(client, prefix, partitions=partitions)
 
 
 def broker() -> Search[Broker]:

@@ -79,7 +79,7 @@ def _native_postgresql() -> Iterator[Database]:
         }  # fmt: skip
         server = Server(
             "PostgreSQL",
-            [str(binaries / "postgres"), "-D", str(folder / "data"), *(f"-c{name}={value}" for name, value in options.items())],
+            [str(binaries / "postgres"), "-D", str(folder / "data"), *(f"-c{key}={options[key]}" for key in options)],
             ready=lambda: _answers([str(binaries / "pg_isready"), "-q", "-h", LOOPBACK, "-p", str(port)]),
             log=folder / "log",
             user=user,
@@ -118,8 +118,8 @@ def _native_mariadb() -> Iterator[Database]:
         server = Server(
             "MariaDB",
             [_find("mariadbd"), "--no-defaults", data, f"--port={port}", f"--bind-address={LOOPBACK}",
-             f"--socket={socket}", f"--pid-file={folder / 'pid'}", "--character-set-server=utf8mb4", "--innodb-buffer-pool-size=256M",
-             "--max-connections=100"],
+             f"--socket={socket}", f"--pid-file={folder / 'pid'}", "--character-set-server=utf8mb4",
+             "--innodb-buffer-pool-size=256M", "--max-connections=100"],
             ready=lambda: _answers([_find("mariadb-admin"), "--no-defaults", f"--socket={socket}", "-uroot", "ping"]),
             log=folder / "log",
             user=user,
@@ -138,7 +138,7 @@ def _account(name: str) -> str | None:
     try:
         return pwd.getpwnam(name).pw_name
     except KeyError as error:
-        raise OperatorError(f"we are root and there is no account {name}", hint="Run the tests as another user.") from error
+        raise OperatorError(f"we are root and there is no account {name}", hint="Be another user.") from error
 
 
 @contextlib.contextmanager

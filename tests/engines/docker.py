@@ -30,7 +30,7 @@ def lacks() -> str:
         return "docker is not installed"
     try:
         answer = subprocess.run(
-            ["docker", "info", "--format", "{{.ServerVersion}}"], capture_output=True, text=True, check=False, timeout=10
+            ["docker", "info", "--format={{.ServerVersion}}"], capture_output=True, text=True, check=False, timeout=10
         )
     except subprocess.TimeoutExpired:
         return "the Docker engine does not answer"

@@ -1,7 +1,7 @@
-"""Finding an engine: offers in a fixed order, the first that comes up is taken, and what was passed over is remembered.
+"""Finding an engine: offers in a fixed order, the first that comes up is taken, and what was passed over is told.
 
-With ``COMMERCE_EVENTS_REQUIRE_ENGINES=1`` an engine that is not there is a failure; otherwise the tests that need it are
-skipped, and the summary of the run counts them.
+With ``COMMERCE_EVENTS_REQUIRE_ENGINES=1`` an engine that is not there is a failure; otherwise the tests that need it
+are skipped, and the summary of the run counts them.
 """
 from __future__ import annotations
 

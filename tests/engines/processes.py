@@ -29,7 +29,7 @@ class Processes:
     def consume(self, *flags: str, settings: Mapping[str, Any] | None = None) -> Server:
         """``consume_commerce_events`` in the background, ready when its health file is there.
 
-        ``kill()`` is kill -9, ``stop()`` SIGTERM, ``pause()`` and ``resume()`` SIGSTOP and SIGCONT; ``log`` is its output.
+        ``kill()`` is kill -9, ``stop()`` SIGTERM, ``pause()`` and ``resume()`` SIGSTOP and SIGCONT; ``log`` its output.
         """
         number = len(self._servers) + 1
         health = self.folder / f"health-{number}"
