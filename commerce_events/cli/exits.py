@@ -18,28 +18,52 @@ EXITS = {
     7: "the other side does not answer; the same command can succeed later",
 }
 
-#: The exit code of each of our errors; the first that fits counts.
-ERRORS: tuple[tuple[type[CommerceEventsError], int], ...] = (
-    (OperatorError, 3),
-    (ContractError, 6),
-    (TransientError, 7),
-)
-
-_LATER = "Is it running, and is the address right? Nothing was lost; try again."
 
 
 class Failure(click.ClickException):
-    """One of our errors as click ends with it: what is wrong, then what to do, on stderr, and the exit code."""
+    """One of our errors as click ends with it: what is wrong, then what to do, both on stderr."""
 
-    exit_code: int  # one per error, where click has one per class
+    exit_code = 1
+    hint = ""
 
     def __init__(self, error: CommerceEventsError) -> None:
         super().__init__(str(error))
-        self.exit_code = next((code for kind, code in ERRORS if isinstance(error, kind)), 1)
-        self.hint = getattr(error, "hint", "") or (_LATER if isinstance(error, TransientError) else "")
+        self.hint = getattr(error, "hint", "") or self.hint
 
     def show(self, file: object = None) -> None:
         """Print it."""
         click.echo(f"{click.style('Error:', fg='red')} {self.format_message()}", err=True)
         if self.hint:
             click.echo(f"{click.style('Hint:', fg='yellow')}  {self.hint}", err=True)
+
+
+class OperatorFailure(Failure):
+    """Somebody must act."""
+
+    exit_code = 3
+
+
+class ContractFailure(Failure):
+    """The input is at fault."""
+
+    exit_code = 6
+
+
+class NoAnswer(Failure):
+    """The other side is away."""
+
+    exit_code = 7
+    hint = "Is it running, and is the address right? The same command can succeed later."
+
+
+#: How each of our errors ends; the first that fits counts.
+FAILURES: tuple[tuple[type[CommerceEventsError], type[Failure]], ...] = (
+    (OperatorError, OperatorFailure),
+    (ContractError, ContractFailure),
+    (TransientError, NoAnswer),
+)
+
+
+def failure(error: CommerceEventsError) -> Failure:
+    """What ends the command for an error of ours."""
+    return next((ending for kind, ending in FAILURES if isinstance(error, kind)), Failure)(error)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from commerce_events.cli.exits import EXITS, Failure
+from commerce_events.cli.exits import EXITS, failure
 from commerce_events.exceptions import CommerceEventsError, OperatorError
 
 PACKAGE = "openedx-commerce-events"
@@ -65,7 +65,7 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except CommerceEventsError as error:
-            raise Failure(error) from error
+            raise failure(error) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
             raise
         except Exception as error:

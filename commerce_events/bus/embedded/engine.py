@@ -175,7 +175,7 @@ class NativeEngine:
     @property
     def alive(self) -> bool:
         """See :class:`Engine`."""
-        return self.broker.alive and self.registry.alive
+        return all(server.alive for server in (self.registry, *self.brokers))
 
 
 @contextmanager
