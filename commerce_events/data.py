@@ -1,9 +1,9 @@
 """The data of every event, as frozen attrs classes: what a store writes and an LMS answers.
 
-The type system of the event bus decides what can stand here: ``str int float bool``, ``datetime``, ``UUID``, attrs classes,
-``List[...]``, ``Dict[str, ...]``; an optional field has ``default=None``. A falsy optional value is read back as None, so every
-bool and every integer that may be 0 is required. Course keys travel as text: a malformed one would fail inside the
-library, before our code could say which line it was.
+The type system of the event bus decides what can stand here: ``str int float bool``, ``datetime``, ``UUID``, attrs
+classes, ``List[...]``, ``Dict[str, ...]``; an optional field has ``default=None``. A falsy optional value is read back
+as None, so every bool and every integer that may be 0 is required. Course keys travel as text: a malformed one would
+fail inside the library, before our code could say which line it was.
 
 No ``from __future__ import annotations`` in this module: openedx-events reads the annotations as types.
 """

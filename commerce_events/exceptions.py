@@ -34,8 +34,8 @@ class OperatorError(CommerceEventsError):
 class ContractError(PermanentError):
     """An event or its bytes break the contract.
 
-    Never quotes a value, which might be an e-mail address: ``path`` says where, ``message`` what, ``hint`` what would be
-    right.
+    Never quotes a value, which might be an e-mail address: ``path`` says where, ``message`` what, ``hint`` what would
+    be right.
     """
 
     def __init__(self, message: str, *, path: str = "", hint: str = "", reason_code: str = "schema_invalid") -> None:

@@ -14,9 +14,6 @@ import orjson
 #: Namespace of result ids; fixed for ever.
 NAMESPACE = UUID("5f0c1d9e-6a57-5b0e-9c1c-1f2d7a1b8c44")
 
-_ARGUMENTS = ("order", "refund", "fulfillment", "refund_request")
-_SORTED = orjson.OPT_SORT_KEYS
-
 
 def text_digest(*parts: str) -> bytes:
     """32 bytes that stand for these texts, in this order."""
@@ -30,14 +27,29 @@ def stream_digest(topic: str, key: str) -> bytes:
 
 
 def event_digest(event_type: str, data: dict[str, Any]) -> bytes:
-    """The identity of one of our events: its type and content, without ``occurred_at``.
+    """The identity of one of our events: its type and content, without ``occurred_at`` and without absent fields.
 
-    A store that sends an event again gives it a new ``ce_id`` and a new ``occurred_at``, so neither counts. Other content
-    – a higher revision, a corrected refund – is another event.
+    A store that sends an event again gives it a new ``ce_id`` and a new ``occurred_at``, so neither counts. Other
+    content – a higher revision, a corrected refund – is another event. Absent fields are left out, so that a release
+    which adds an optional one recognises the events that the release before it has stored.
     """
     (body,) = data.values()
-    content = {name: value for name, value in body.items() if name != "occurred_at"}
-    return sha256(b"%b\n%b" % (event_type.encode(), orjson.dumps(content, option=_SORTED))).digest()
+    content = _present(body)
+    content.pop("occurred_at", None)
+    return sha256(b"%b\n%b" % (event_type.encode(), orjson.dumps(content, option=orjson.OPT_SORT_KEYS))).digest()
+
+
+def _present(record: dict[str, Any]) -> dict[str, Any]:
+    content = {}
+    for name, value in record.items():
+        if value is not None:
+            kind = type(value)
+            if kind is dict:
+                value = _present(value)
+            elif kind is list:
+                value = [_present(item) if type(item) is dict else item for item in value]
+            content[name] = value
+    return content
 
 
 def foreign_digest(event_type: str, ce_id: str) -> bytes:

@@ -102,7 +102,8 @@ class Registry:
             with self._lock:
                 response = self._session.request(method, self.url + path, json=body, timeout=self._timeout)
         except requests.RequestException as error:
-            raise TransientError(f"the schema registry at {self.url} does not answer ({type(error).__name__})") from None
+            said = type(error).__name__
+            raise TransientError(f"the schema registry at {self.url} does not answer ({said})") from None
         status = response.status_code
         if status == 404:
             return None
@@ -114,7 +115,7 @@ class Registry:
         if status == 409:
             raise OperatorError(
                 f"the registry says that the schema is not compatible with an earlier one ({path})",
-                hint="Somebody registered another schema under this subject; compare with `commerce-events schemas check`.",
+                hint="Somebody registered another schema under this subject: see `commerce-events schemas check`.",
             )
         if status == 429 or status >= 500:
             raise TransientError(f"the schema registry answers {status}")
