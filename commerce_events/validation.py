@@ -1,173 +1,224 @@
-"""What the contract says beyond types: one pass over a decoded body, on the hot path of every consumer.
+"""What the contract says beyond Avro's types, as tables: one per data class, one line per field.
 
-Errors say where and what, never the value: it may be an e-mail address.
+Avro alone lets too much pass: it writes ``quantity=1.5`` as 1 and ``is_test="false"`` as true, and knows no longest
+value. So every event goes through here, before it is encoded and after it was decoded.
 """
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Any
 
+from commerce_events import topics
 from commerce_events.exceptions import ContractError
+from commerce_events.shapes import (
+    Broken,
+    Field,
+    ListOf,
+    Record,
+    Shape,
+    flag,
+    kind,
+    moment,
+    one_of,
+    optional,
+    pattern,
+    text,
+    uuid,
+    whole,
+)
 
 #: Longest values, in characters.
 LONGEST = {
     "source": 32, "order_id": 128, "line_id": 128, "refund_id": 128, "order_number": 255, "sku": 255, "course_key": 255,
     "mode": 32, "email": 254, "username": 150, "product_kind": 64, "store_customer_id": 255, "credit_provider": 255,
-    "course_uuid": 36, "reason_code": 64,
+    "course_uuid": 36, "reason_code": 64, "installation": 32,
 }  # fmt: skip
 MAX_LINES = 1000
 PRODUCT_KINDS = ("course_seat", "course_entitlement", "donation", "other")
 REFUND_KINDS = ("refund", "cancellation", "chargeback", "void")
 ACCESS_HINTS = ("default", "keep", "downgrade", "deactivate")
+ACTIONS = ("fulfill", "revoke")
+INITIATORS = ("learner", "staff")
 
-_INT_MAX = 2**63 - 1
+_INT, _LONG = 2**31 - 1, 2**63 - 1
+
+
+def _text(name: str) -> Shape:
+    return text(LONGEST[name])
+
+
+def _named(order: dict[str, Any]) -> None:
+    learner = order["learner"]
+    if not (learner.get("lms_user_id") or learner.get("username") or learner.get("email")):
+        raise Broken("names nobody", "learner", hint="Give lms_user_id, username or email; the id is the surest.")
+
+
+def _keyed(values: dict[str, Any]) -> None:
+    if values["order_key"] != f"{values['source']}:{values['order_id']}":
+        raise Broken("must be source:order_id", "order_key", hint="The two ids as they stand, joined by one colon.")
+
+
+def _lines_once(values: dict[str, Any]) -> None:
+    lines = values["lines"]
+    if len(lines) > 1 and len({line["line_id"] for line in lines}) != len(lines):
+        seen = set()
+        for i, line in enumerate(lines):
+            if line["line_id"] in seen:
+                raise Broken("stands twice", "lines", f"[{i}]", "line_id", hint="One entry per line of the order.")
+            seen.add(line["line_id"])
+
+
+def _total_counts_this(line: dict[str, Any]) -> None:
+    if line["refunded_total"] < line["quantity"]:
+        raise Broken(
+            "less than this refund alone", "refunded_total",
+            hint="The total counts every refund of the line so far, this one included.",
+        )  # fmt: skip
+
+
+LEARNER = Record({
+    "lms_user_id": optional(whole(1, _LONG)),
+    "username": optional(_text("username")),
+    "email": optional(_text("email")),
+    "email_verified": flag,
+    "store_customer_id": optional(_text("store_customer_id")),
+})  # fmt: skip
+
+_ORDER_HEAD: dict[str, Shape | Field] = {
+    "source": Field(text(LONGEST["source"], without=":"), hint="The slug of the store, as the LMS allows it."),
+    "order_id": Field(_text("order_id"), hint="The store's immutable id, as text."),
+    "order_key": Field(text(161), hint="source:order_id"),
+    "order_number": Field(_text("order_number"), hint="What people read; the order_id if there is nothing else."),
+}
+
+ORDER_LINE = Record({
+    "line_id": Field(_text("line_id"), hint="The store's id of the line, as text."),
+    "product_kind": one_of(*PRODUCT_KINDS, own="x_", longest=LONGEST["product_kind"]),
+    "course_key": optional(_text("course_key")),
+    "mode": optional(_text("mode")),
+    "sku": optional(_text("sku")),
+    "quantity": whole(1, _INT),
+    "credit_provider": optional(_text("credit_provider")),
+    "course_uuid": optional(_text("course_uuid")),
+    "beneficiary": optional(LEARNER),
+})  # fmt: skip
+
+ORDER = Record({
+    **_ORDER_HEAD,
+    "revision": Field(whole(0, _LONG), hint="0 if the store counts no changes of an order."),
+    "paid_at": moment,
+    "occurred_at": moment,
+    "is_test": flag,
+    "email_opt_in": flag,
+    "learner": LEARNER,
+    "lines": ListOf(ORDER_LINE, least=1, most=MAX_LINES),
+}, [_keyed, _named, _lines_once])  # fmt: skip
+
+REFUND_LINE = Record({
+    "line_id": Field(_text("line_id"), hint="As in the order."),
+    "quantity": whole(0, _INT),
+    "refunded_total": whole(0, _INT),
+    "ordered_quantity": whole(1, _INT),
+    "course_key": optional(_text("course_key")),
+    "mode": optional(_text("mode")),
+}, [_total_counts_this])  # fmt: skip
+
+REFUND = Record({
+    **_ORDER_HEAD,
+    "refund_id": Field(_text("refund_id"), hint="The store's id of this refund, as text."),
+    "refund_kind": one_of(*REFUND_KINDS),
+    "is_full": flag,
+    "refunded_at": moment,
+    "occurred_at": moment,
+    "reason_code": optional(pattern("[A-Za-z0-9_.:-]{1,64}", "a code of 1 to 64 letters, digits and _.:-"),
+                            "Never free text: it would hold personal data sooner or later."),
+    "access_hint": one_of(*ACCESS_HINTS),
+    "is_test": flag,
+    "learner": LEARNER,
+    "lines": ListOf(REFUND_LINE, least=0, most=MAX_LINES),
+}, [_keyed, _lines_once])  # fmt: skip
+
+_CODE = pattern("[a-z][a-z0-9_]{0,63}", "a code of 1 to 64 small letters, digits and _")
+
+
+def _result(outcome: str) -> Record:
+    return Record({
+        "result_id": uuid,
+        "installation": _text("installation"),
+        **_ORDER_HEAD,
+        "line_id": optional(_text("line_id")),
+        "refund_id": optional(_text("refund_id")),
+        "action": one_of(*ACTIONS),
+        "outcome": one_of(outcome),
+        "reason_code": _CODE,
+        "is_final": flag,
+        "attempt": whole(0, _INT),
+        "sequence": whole(0, _LONG),
+        "lms_user_id": optional(whole(1, _LONG)),
+        "course_key": optional(_text("course_key")),
+        "mode_before": optional(_text("mode")),
+        "mode_after": optional(_text("mode")),
+        "is_active_after": flag,
+        "quantity": whole(0, _INT),
+        "seats_used": whole(0, _INT),
+        "decided_at": moment,
+        "next_retry_at": optional(moment),
+    }, [_keyed])  # fmt: skip
+
+
+REFUND_REQUEST = Record({
+    "request_id": uuid,
+    **_ORDER_HEAD,
+    "line_id": _text("line_id"),
+    "lms_user_id": whole(1, _LONG),
+    "course_key": _text("course_key"),
+    "mode": _text("mode"),
+    "requested_at": moment,
+    "is_within_window": flag,
+    "initiator": one_of(*INITIATORS),
+}, [_keyed])  # fmt: skip
+
+#: The record below the only top-level argument of each event type.
+RECORDS: dict[str, Record] = {
+    topics.ORDER_PAID_TYPE: ORDER,
+    topics.ORDER_REFUNDED_TYPE: REFUND,
+    **{event_type: _result(outcome) for outcome, event_type in topics.RESULT_TYPES.items()},
+    topics.REFUND_REQUESTED_TYPE: REFUND_REQUEST,
+}
+_RECORDS = {event_type: (topics.EVENT_TYPES[event_type].argument, record) for event_type, record in RECORDS.items()}
 
 
 def validate(event_type: str, body: dict[str, Any]) -> None:
-    """Check a decoded body, ``{"order": {...}}``.
+    """Check a body, ``{"order": {...}}``; of an event type that is not ours, nothing is known and nothing checked.
 
     Raises:
-        ContractError: with ``path``, ``message`` and ``hint``.
+        ContractError: the first fault, with ``path``, ``message`` and ``hint``.
     """
-    check = _CHECKS.get(event_type)
-    if check is not None:
-        argument, rule = check
-        values = body.get(argument)
-        if not isinstance(values, dict):
-            raise ContractError("missing", path=argument, hint=f'The body is {{"{argument}": {{…}}}}.')
-        rule(values)
-
-
-def _order(order: dict[str, Any]) -> None:
-    _head("order", order, ("paid_at", "occurred_at"))
-    _flag("order", order, "is_test")
-    _flag("order", order, "email_opt_in")
-    _number("order", order, "revision", 0)
-    learner = order.get("learner")
-    _learner("order.learner", learner)
-    if learner["lms_user_id"] is None and not learner["username"] and not learner["email"]:  # type: ignore[index]
-        raise ContractError(
-            "names nobody", path="order.learner", hint="Give lms_user_id, username or email; the id is the surest."
-        )
-    lines = _lines("order", order)
-    if not lines:
-        raise ContractError("an order has at least one line", path="order.lines")
-    for i, line in enumerate(lines):
-        kind = line.get("product_kind")
-        if kind not in PRODUCT_KINDS and not (isinstance(kind, str) and kind.startswith("x_") and len(kind) <= 64):
-            raise ContractError(
-                "no such product kind", path=f"order.lines[{i}].product_kind",
-                hint=f"One of {', '.join(PRODUCT_KINDS)}, or a site's own that starts with x_.",
-            )  # fmt: skip
-        quantity = line.get("quantity")
-        if type(quantity) is not int or not 1 <= quantity <= _INT_MAX:
-            raise ContractError("a whole number of at least 1", path=f"order.lines[{i}].quantity")
-        for name in ("course_key", "mode", "sku", "credit_provider", "course_uuid"):
-            value = line.get(name)
-            if value is not None:
-                _text(f"order.lines[{i}]", line, name)
-        if line.get("beneficiary") is not None:
-            _learner(f"order.lines[{i}].beneficiary", line["beneficiary"])
-
-
-def _refund(refund: dict[str, Any]) -> None:
-    _head("refund", refund, ("refunded_at", "occurred_at"))
-    _text("refund", refund, "refund_id")
-    _flag("refund", refund, "is_full")
-    _flag("refund", refund, "is_test")
-    if refund.get("refund_kind") not in REFUND_KINDS:
-        raise ContractError("no such kind", path="refund.refund_kind", hint=f"One of {', '.join(REFUND_KINDS)}.")
-    if refund.get("access_hint") not in ACCESS_HINTS:
-        raise ContractError("no such hint", path="refund.access_hint", hint=f"One of {', '.join(ACCESS_HINTS)}.")
-    if refund.get("reason_code") is not None:
-        _text("refund", refund, "reason_code")
-    _learner("refund.learner", refund.get("learner"))
-    for i, line in enumerate(_lines("refund", refund)):
-        for name in ("course_key", "mode"):
-            if line.get(name) is not None:
-                _text(f"refund.lines[{i}]", line, name)
-        for name, least in (("quantity", 0), ("refunded_total", 0), ("ordered_quantity", 1)):
-            _number(f"refund.lines[{i}]", line, name, least)
-        if line["refunded_total"] < line["quantity"]:
-            raise ContractError(
-                "less than this refund alone", path=f"refund.lines[{i}].refunded_total",
-                hint="The total counts every refund of the line so far, this one included.",
-            )  # fmt: skip
-
-
-def _head(path: str, values: dict[str, Any], times: tuple[str, str]) -> None:
-    source, order_id = values.get("source"), values.get("order_id")
-    if not (isinstance(source, str) and 0 < len(source) <= 32 and ":" not in source):
-        raise ContractError("1 to 32 characters without a colon", path=f"{path}.source", hint="The slug of the store.")
-    if not (isinstance(order_id, str) and 0 < len(order_id) <= 128):
-        raise ContractError("1 to 128 characters", path=f"{path}.order_id", hint="The store's immutable id, as text.")
-    if values.get("order_key") != f"{source}:{order_id}":
-        raise ContractError("must be source:order_id", path=f"{path}.order_key")
-    _text(path, values, "order_number")
-    for name in times:
-        _time(path, values, name)
-
-
-def _lines(path: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-    lines = values.get("lines")
-    if not isinstance(lines, list) or len(lines) > MAX_LINES:
-        raise ContractError(f"a list of at most {MAX_LINES} lines", path=f"{path}.lines")
-    seen = set()
-    for i, line in enumerate(lines):
-        line_id = line.get("line_id") if isinstance(line, dict) else None
-        if not (isinstance(line_id, str) and 0 < len(line_id) <= 128):
-            raise ContractError("1 to 128 characters", path=f"{path}.lines[{i}].line_id")
-        if line_id in seen:
-            raise ContractError("stands twice in the order", path=f"{path}.lines[{i}].line_id")
-        seen.add(line_id)
-    return lines
-
-
-def _learner(path: str, learner: Any) -> None:
-    if not isinstance(learner, dict):
-        raise ContractError("missing", path=path)
-    _flag(path, learner, "email_verified")
-    learner.setdefault("lms_user_id", None)
-    learner.setdefault("username", None)
-    learner.setdefault("email", None)
-    if learner["lms_user_id"] is not None:
-        _number(path, learner, "lms_user_id", 1)
-    for name in ("username", "email", "store_customer_id"):
-        if learner.get(name) is not None:
-            _text(path, learner, name)
-
-
-def _text(path: str, values: dict[str, Any], name: str) -> None:
-    value, longest = values.get(name), LONGEST[name]
-    if not isinstance(value, str) or not 0 < len(value) <= longest:
-        raise ContractError(f"1 to {longest} characters", path=f"{path}.{name}")
-    if "\0" in value:
-        raise ContractError("holds a NUL character, which no database keeps", path=f"{path}.{name}")
-
-
-def _number(path: str, values: dict[str, Any], name: str, least: int) -> None:
-    value = values.get(name)
-    if type(value) is not int or not least <= value <= _INT_MAX:
-        raise ContractError(f"a whole number of at least {least}", path=f"{path}.{name}")
-
-
-def _flag(path: str, values: dict[str, Any], name: str) -> None:
-    if type(values.get(name)) is not bool:
-        raise ContractError("true or false", path=f"{path}.{name}", hint="Not the text, not 0 or 1.")
-
-
-def _time(path: str, values: dict[str, Any], name: str) -> None:
+    found = _RECORDS.get(event_type)
+    if found is None:
+        return
+    argument, record = found
+    if type(body) is not dict or len(body) != 1 or argument not in body:
+        raise next(faults(event_type, body))
     try:
-        offset = datetime.fromisoformat(values[name]).utcoffset()
-    except (KeyError, TypeError, ValueError, AttributeError):
-        offset = None
-    if offset is None or offset:
-        raise ContractError(
-            "a time in UTC", path=f"{path}.{name}", hint="As in 2026-01-31T12:00:00.000000+00:00: six digits, +00:00."
-        )
+        record(body[argument])
+    except Broken as broken:
+        raise _error(broken.below(argument)) from None
 
 
-_CHECKS = {
-    "org.openedx.commerce.order.paid.v1": ("order", _order),
-    "org.openedx.commerce.order.refunded.v1": ("refund", _refund),
-}
+def faults(event_type: str, body: Any) -> Iterator[ContractError]:
+    """Every fault of a body, for people: see :func:`validate`."""
+    argument, record = _RECORDS[event_type]
+    if type(body) is not dict or argument not in body:
+        what = "missing" if isinstance(body, dict) else f"an object is expected, not {kind(body)}"
+        yield ContractError(what, path=argument, hint=f'The body is {{"{argument}": {{…}}}}.')
+        return
+    if len(body) > 1:
+        yield ContractError("something stands beside it", path=argument, hint="An event has one top-level field.")
+    for broken in record.faults(body[argument]):
+        yield _error(broken.below(argument))
+
+
+def _error(broken: Broken) -> ContractError:
+    path = ".".join(broken.path).replace(".[", "[")
+    return ContractError(broken.message, path=path, hint=broken.hint)

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from django.db import transaction
 
 from commerce_events import identity, topics, wire
-from commerce_events.bus import clients, ids, inbox, positions
+from commerce_events.bus import clients, ids, inbox, kafka, positions
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.types import RENEW, Context, FollowUp
 from commerce_events.exceptions import ContractError, OperatorError, TransientError
@@ -49,7 +49,7 @@ class Guard:
         try:
             stands = positions.load(self.settings.group, self.full_topics)
             # Kafka first, then the database once more: what is committed in between is in the database already
-            committed = clients.committed(client, stands)
+            committed = kafka.committed(client, stands)
             ahead = positions.ahead(committed, positions.load(self.settings.group, self.full_topics))
             fresh = not Lease.objects.filter(name=RELAY_LEASE).exists() and not stands
             if not ahead and not fresh:
@@ -59,7 +59,7 @@ class Guard:
                 return False
             return self._new_epoch(ahead, epoch, keys)
         finally:
-            clients.close(client)
+            kafka.close(client)
 
     def _new_epoch(self, ahead: dict[str, int], published: int, keys: set[str]) -> bool:
         with transaction.atomic():
@@ -89,8 +89,8 @@ class Guard:
         delivered = (Lease.objects.filter(name=RELAY_LEASE).values_list("delivered", flat=True).first() or {}).get(topic, {})
         missing: dict[int, int] = {}  # partition → the offset up to which it must be read
         begin = []
-        for partition in clients.partitions(client, topic):
-            log_ = clients.log_of(client, topic, partition, "")
+        for partition in kafka.partitions(client, topic):
+            log_ = kafka.log_of(client, topic, partition, "")
             offset = max(log_.low, int(delivered.get(str(partition), 0)))
             if offset < log_.high:
                 missing[partition] = log_.high
@@ -98,7 +98,7 @@ class Guard:
         epoch, keys = 0, set()
         client.assign(begin)
         while missing:
-            messages = clients.take(client, 1000, clients.TIMEOUT)
+            messages = kafka.take(client, 1000, kafka.TIMEOUT)
             if not messages:
                 raise TransientError(f"{topic} could not be read up to its end")
             for message in messages:

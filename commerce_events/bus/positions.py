@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
+from commerce_events.bus.kafka import Log
 from commerce_events.identity import text_digest
 from commerce_events.models import Gap, Position
 
@@ -36,15 +37,6 @@ class Stand:
     @property
     def at(self) -> tuple[str, int]:
         return self.topic, self.partition
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """What the broker says of one partition: the first and the next offset, and the topic's id ('' where unknown)."""
-
-    low: int
-    high: int
-    topic_id: str = ""
 
 
 def digest(group: str, topic: str, partition: int) -> bytes:

@@ -16,7 +16,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Me
 from confluent_kafka.admin import AdminClient
 from django.db import DatabaseError
 
-from commerce_events.bus import clients, positions
+from commerce_events.bus import clients, kafka, positions
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.positions import Stand
 from commerce_events.exceptions import OperatorError, TransientError
@@ -67,7 +67,7 @@ class Subscription:
         """
         self.refresh_ids()
         for topic in self.topics:
-            found = clients.partitions(self.consumer, topic)
+            found = kafka.partitions(self.consumer, topic)
             if not found:
                 raise OperatorError(
                     f"topic {topic} does not exist",
@@ -128,7 +128,7 @@ class Subscription:
         opened = []
         for each in at:
             stand = stands.get(each) or self._first_position(*each, known=any(topic == each[0] for topic, _ in stands))
-            log_ = clients.log_of(self.consumer, *each, self._ids.get(stand.topic, ""))
+            log_ = kafka.log_of(self.consumer, *each, self._ids.get(stand.topic, ""))
             reason = "" if stand.halted else positions.gap(stand, log_)
             if reason:
                 stand = positions.halt(self.settings.group, stand, log_, reason, self.clock())
@@ -170,7 +170,7 @@ class Subscription:
 
     def _first_position(self, topic: str, partition: int, known: bool) -> Stand:
         if known:
-            offset = clients.log_of(self.consumer, topic, partition, "").low
+            offset = kafka.log_of(self.consumer, topic, partition, "").low
         elif self.start is None:
             raise NoPositionError(
                 f"group {self.settings.group} has no position in {topic}: where should it begin?",
@@ -182,10 +182,10 @@ class Subscription:
         return positions.start(self.settings.group, topic, partition, offset, self._ids.get(topic, ""))
 
     def _offset_of_start(self, topic: str, partition: int) -> int:
-        log_ = clients.log_of(self.consumer, topic, partition, "")
+        log_ = kafka.log_of(self.consumer, topic, partition, "")
         if isinstance(self.start, datetime):
             asked = TopicPartition(topic, partition, int(self.start.timestamp() * 1000))
-            found: int = self.consumer.offsets_for_times([asked], timeout=clients.TIMEOUT)[0].offset
+            found: int = self.consumer.offsets_for_times([asked], timeout=kafka.TIMEOUT)[0].offset
             return found if found >= 0 else log_.high
         return log_.high if self.start == "latest" else log_.low
 
@@ -199,7 +199,7 @@ class Subscription:
             OperatorError: nothing will change by waiting.
         """
         messages = []
-        for message in clients.take(self.consumer, most, timeout):
+        for message in kafka.take(self.consumer, most, timeout):
             error = message.error()
             if error is None:
                 if (message.topic(), message.partition()) in self.assigned:
@@ -267,7 +267,7 @@ class Subscription:
 
     def refresh_ids(self) -> None:
         """Ask the broker for the topics' ids."""
-        self._ids = clients.topic_ids(self.admin, self.topics)
+        self._ids = kafka.topic_ids(self.admin, self.topics, self.settings.registry_url)
         self._checked = time.monotonic()
 
     def at_end(self) -> bool:
@@ -276,7 +276,7 @@ class Subscription:
             return False
         try:
             return all(
-                self.stands[at].offset >= clients.log_of(self.consumer, *at, "").high for at in sorted(self.assigned)
+                self.stands[at].offset >= kafka.log_of(self.consumer, *at, "").high for at in sorted(self.assigned)
             )
         except TransientError:
             return False
@@ -287,7 +287,7 @@ class Subscription:
 
     def close(self) -> bool:
         """Leave the group; False if librdkafka would not in time."""
-        return clients.close(self.consumer)
+        return kafka.close(self.consumer)
 
 
 _REFUSED = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
@@ -129,3 +130,8 @@ def _refusal(what: str, error: KafkaException) -> TransientError | OperatorError
         f"{what}: {cause.str()}",
         hint="The principal needs Create, Describe and DescribeConfigs on the topics; see the broker's ACLs.",
     )
+
+
+def create_with(config: Mapping[str, Any], prefix: str | None = None) -> list[str]:
+    """:func:`create_topics` on a broker that is named by its librdkafka settings."""
+    return create_topics(AdminClient(dict(config)), prefix)

@@ -1,0 +1,186 @@
+"""What ``commerce-events doctor`` looks at: findings, each with its fix. Nothing is changed by looking."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import confluent_kafka
+from confluent_kafka import Consumer, KafkaException
+
+from commerce_events import topics, wire
+from commerce_events.bus import kafka
+from commerce_events.exceptions import CommerceEventsError, OperatorError
+from commerce_events.registry import Registry
+
+#: How bad it is.
+OK, WARNING, FAILURE = "ok", "warning", "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. ``hint`` says what to do, unless all is well."""
+
+    about: str
+    state: str
+    says: str
+    hint: str = ""
+
+
+def packages() -> Iterator[Finding]:
+    """Versions, and whether the import name ``consumers`` is ours."""
+    version, _ = confluent_kafka.libversion()
+    new_enough = tuple(int(part) for part in version.split(".")[:2]) >= (2, 16)
+    yield Finding(
+        "librdkafka", OK if new_enough else FAILURE, version,
+        "" if new_enough else "Earlier ones can lose messages of a batch: pip install 'confluent-kafka>=2.16'.",
+    )  # fmt: skip
+    owners = metadata.packages_distributions().get("consumers", [])
+    foreign = [owner for owner in owners if owner != "openedx-commerce-events"]
+    if foreign:
+        yield Finding(
+            "package consumers", FAILURE, f"also installed by {', '.join(foreign)}",
+            f"Two packages cannot share an import name: pip uninstall {foreign[0]}.",
+        )  # fmt: skip
+
+
+def broker(config: dict[str, Any], prefix: str) -> Iterator[Finding]:
+    """The broker answers, and the topics are what the contract says."""
+    client = Consumer({**config, "group.id": "commerce-events-doctor", "socket.connection.setup.timeout.ms": 5000})
+    try:
+        try:
+            cluster = client.list_topics(timeout=6)
+        except KafkaException as error:
+            yield Finding(
+                "broker", FAILURE, f"{config['bootstrap.servers']} does not answer: {error.args[0].str()}",
+                "Is it running, and reachable from here? For one to try things on: commerce-events dev.",
+            )  # fmt: skip
+            return
+        yield Finding("broker", OK, f"{config['bootstrap.servers']}, {len(cluster.brokers)} broker(s)")
+        for topic in topics.TOPICS.values():
+            name = topics.full_topic(topic.name, prefix)
+            found = cluster.topics.get(name)
+            if found is None:
+                yield Finding(
+                    f"topic {name}", FAILURE, "does not exist",
+                    "commerce-events doctor --create-topics makes it; check EVENT_BUS_TOPIC_PREFIX first.",
+                )  # fmt: skip
+            else:
+                yield Finding(f"topic {name}", OK, f"{len(found.partitions)} partitions")
+    finally:
+        kafka.close(client)
+
+
+def schemas(registry: Registry, prefix: str) -> Iterator[Finding]:
+    """The registry answers and knows every schema of the contract."""
+    try:
+        known = set(registry.subjects())
+    except CommerceEventsError as error:
+        yield Finding(
+            "registry", FAILURE, str(error),
+            getattr(error, "hint", "") or "Is it running? Apicurio's address ends in /apis/ccompat/v7.",
+        )  # fmt: skip
+        return
+    yield Finding("registry", OK, f"{registry.url}, {len(known)} subjects")
+    missing = []
+    for event_type, row in topics.EVENT_TYPES.items():
+        subject = topics.subject(topics.full_topic(row.topic, prefix), event_type)
+        try:
+            if subject not in known:
+                missing.append(row.name)
+            else:
+                registry.look_up(subject, wire.schema_text(event_type))
+        except OperatorError as error:
+            yield Finding(f"schema {row.name}", FAILURE, str(error), "Another schema stands there: who registered it?")
+    if missing:
+        yield Finding(
+            "schemas", WARNING, f"not registered: {', '.join(missing)}",
+            "commerce-events schemas register --yes; or COMMERCE_EVENTS['REGISTER_SCHEMAS'] where services may.",
+        )  # fmt: skip
+    else:
+        yield Finding("schemas", OK, f"all {len(topics.EVENT_TYPES)} registered")
+
+
+def site() -> Iterator[Finding]:
+    """The Django side: settings, apps, database, positions."""
+    from django.apps import apps
+    from django.conf import settings as django_settings
+    from django.db import connection
+
+    from commerce_events.bus import handlers
+    from commerce_events.bus.conf import bus_settings
+
+    try:
+        settings = bus_settings()
+        known = handlers.load(settings.handlers)
+        yield Finding("settings", OK, f"installation {settings.installation}, group {settings.group}, {len(known)} event types")
+    except OperatorError as error:
+        yield Finding("settings", FAILURE, str(error), error.hint)
+        return
+    for app in ("commerce_events", "consumers.fulfillment"):
+        state = OK if apps.is_installed(app) else FAILURE
+        yield Finding(
+            f"app {app}", state, "installed" if state == OK else "not installed",
+            "" if state == OK else "Add it to INSTALLED_APPS; in the LMS the plugin does. A failing import is one line in its log.",
+        )  # fmt: skip
+    if "openedx_events" in django_settings.INSTALLED_APPS and "commerce_events" in django_settings.INSTALLED_APPS:
+        order = [app for app in django_settings.INSTALLED_APPS if app in {"openedx_events", "commerce_events"}]
+        if order[0] != "commerce_events":
+            yield Finding(
+                "order of apps", WARNING, "openedx_events stands before commerce_events",
+                "Put commerce_events first: its signals must exist when openedx_events becomes ready.",
+            )  # fmt: skip
+    yield from _database(connection, settings.group)
+
+
+def _database(connection: Any, group: str) -> Iterator[Finding]:
+    from django.db import DatabaseError
+    from django.db.migrations.executor import MigrationExecutor
+
+    from commerce_events.models import DeadLetter, Inbox, OutboxBatch, Position
+
+    try:
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        ours = [str(migration) for migration, _ in plan if migration.app_label.startswith("commerce_")]
+        if ours:
+            yield Finding("migrations", FAILURE, f"not applied: {', '.join(ours)}", "manage.py migrate")
+            return
+        yield Finding("database", OK, f"{connection.vendor}, migrated")
+        level = isolation(connection)
+        if level not in {"read committed", "sqlite"}:
+            yield Finding(
+                "isolation level", FAILURE, level,
+                "Set it to read committed: DATABASES OPTIONS isolation_level. Gap locks of REPEATABLE READ stall producers.",
+            )  # fmt: skip
+        rows = list(Position.objects.filter(group=group))
+        yield Finding(
+            "position", OK if rows else WARNING, f"{len(rows)} partitions" if rows else "this group has not begun",
+            "" if rows else "consume_commerce_events --from earliest|latest|TIME, once.",
+        )  # fmt: skip
+        for row in rows:
+            if row.halted:
+                yield Finding(f"partition {row}", FAILURE, f"halted: {row.halted}", "manage.py commerce_gaps")
+        held = Inbox.objects.filter(state=Inbox.State.HELD).count()
+        dead = DeadLetter.objects.filter(state=DeadLetter.State.OPEN).count()
+        for about, count in (("held events", held), ("dead letters", dead)):
+            yield Finding(about, WARNING if count else OK, str(count), "Somebody should look at them." if count else "")
+        yield Finding("unsent batches", OK, str(OutboxBatch.objects.count()))
+    except DatabaseError as error:
+        yield Finding("database", FAILURE, f"does not answer ({type(error).__name__})", "Check DATABASES and the server.")
+
+
+def isolation(connection: Any) -> str:
+    """The isolation level that transactions of this connection get."""
+    ask: dict[str, str] = {"postgresql": "SHOW transaction_isolation", "mysql": "SELECT @@session.tx_isolation"}
+    if connection.vendor not in ask:
+        return str(connection.vendor)
+    statement = ask[connection.vendor]
+    if connection.vendor == "mysql" and not connection.mysql_is_mariadb:
+        statement = "SELECT @@session.transaction_isolation"
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return str(cursor.fetchone()[0]).lower().replace("-", " ")
+
+

@@ -1,0 +1,113 @@
+"""What a broker can be asked, without Django: partitions, offsets, topic ids, messages.
+
+Every question has a timeout, and an answer that does not come is a ``TransientError``.
+"""
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from commerce_events.exceptions import TransientError
+
+TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What the broker says of one partition: the first and the next offset, and the topic's id ('' where unknown)."""
+
+    low: int
+    high: int
+    topic_id: str = ""
+
+
+def partitions(client: Consumer, topic: str) -> list[int]:
+    """The partitions of a topic; empty if there is no such topic.
+
+    Raises:
+        TransientError: the broker did not answer.
+    """
+    try:
+        found = client.list_topics(topic, timeout=TIMEOUT).topics.get(topic)
+    except KafkaException as error:
+        raise TransientError(f"the broker did not list topic {topic}: {error.args[0].str()}") from error
+    return sorted(found.partitions) if found is not None and found.error is None else []
+
+
+def committed(client: Consumer, at: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """Offsets that the group has committed; partitions without one are left out."""
+    asked = [TopicPartition(topic, partition) for topic, partition in at]
+    if not asked:
+        return {}
+    try:
+        answered = client.committed(asked, timeout=TIMEOUT)
+    except KafkaException as error:
+        raise TransientError(f"the broker did not tell committed offsets: {error.args[0].str()}") from error
+    return {(found.topic, found.partition): found.offset for found in answered if found.offset >= 0}
+
+
+def log_of(client: Consumer, topic: str, partition: int, topic_id: str) -> Log:
+    """First and next offset of a partition."""
+    try:
+        low, high = client.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT)
+    except KafkaException as error:
+        raise TransientError(f"the broker did not tell the offsets of {topic}[{partition}]") from error
+    return Log(low, high, topic_id)
+
+
+def topic_ids(client: AdminClient, names: Iterable[str], registry_url: str = "") -> dict[str, str]:
+    """The id of each topic: another topic made under the same name has another one. '' where the broker has none.
+
+    librdkafka's own cluster has none; the embedded registry beside it keeps incarnations instead.
+    """
+    ids: dict[str, str] = {}
+    for name, future in client.describe_topics(TopicCollection(list(names)), request_timeout=TIMEOUT).items():
+        try:
+            ids[name] = str(future.result(TIMEOUT).topic_id)
+        except (KafkaException, TimeoutError) as error:
+            if _says(error, "_UNSUPPORTED_FEATURE", "UNSUPPORTED_VERSION"):
+                ids[name] = _incarnations(registry_url).get(name, "")
+            elif not _says(error, "UNKNOWN_TOPIC_OR_PART"):
+                raise TransientError(f"the broker did not describe topic {name}") from error
+    return ids
+
+
+def _incarnations(registry_url: str) -> dict[str, str]:
+    try:
+        answer = requests.get(f"{registry_url.rstrip('/')}/incarnations", timeout=(3, 3))
+        return dict(answer.json()) if answer.ok else {}
+    except (requests.RequestException, ValueError):
+        return {}
+
+
+def _says(error: BaseException, *names: str) -> bool:
+    cause: Any = error.args[0] if error.args else None
+    return getattr(cause, "name", lambda: "")() in names
+
+
+def take(client: Consumer, most: int, timeout: float) -> list[Message]:
+    """What is there, up to ``most`` messages; waits only for the first (``consume`` alone would wait for all)."""
+    first = client.poll(timeout)
+    return [] if first is None else [first, *client.consume(most - 1, 0)] if most > 1 else [first]
+
+
+def close(client: Consumer, seconds: float = 5.0) -> bool:
+    """Close a consumer in a watched thread: librdkafka may wait for a broker that will not answer."""
+    thread = threading.Thread(target=client.close, name="consumer-close", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return not thread.is_alive()
+
+
+def send_raw(bootstrap: str, topic: str, value: bytes, headers: list[tuple[str, bytes]], key: bytes | None = None) -> None:
+    """Put any bytes on a topic: for demonstrations and tests of what must survive them."""
+    producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"})
+    producer.produce(topic, key=key, value=value, headers=headers)
+    if producer.flush(TIMEOUT):
+        raise TransientError("the broker did not acknowledge")

@@ -1,0 +1,116 @@
+"""Reading topics without being part of the loop: what a store's developer, an analyst and the demo see.
+
+Joins no group and commits nothing. Whatever cannot be decoded is told as such, with its place, and reading goes on.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+
+from commerce_events import topics, wire
+from commerce_events.bus import kafka
+from commerce_events.exceptions import ContractError, OperatorError
+from commerce_events.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One message. ``body`` is empty and ``problem`` says why if it could not be decoded."""
+
+    topic: str
+    partition: int
+    offset: int
+    at: datetime
+    key: str
+    event_type: str
+    message_id: str
+    body: dict[str, Any]
+    problem: str = ""
+
+
+class Reader:
+    """Reads whole topics, from their beginning, their end, or a time.
+
+    Arguments:
+        config: librdkafka settings; at least ``bootstrap.servers``.
+        names: full topic names.
+        start: ``earliest``, ``latest`` or a time.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], registry: Registry, names: Sequence[str], start: str | datetime = "latest"
+    ) -> None:
+        self.registry = registry
+        self._writers: dict[tuple[str, int], Any] = {}
+        self.client = Consumer({
+            **config, "group.id": "commerce-events-reader", "enable.auto.commit": False, "auto.offset.reset": "earliest",
+            "enable.partition.eof": False, "fetch.wait.max.ms": 100,
+        })  # fmt: skip
+        at = []
+        for name in names:
+            found = kafka.partitions(self.client, name)
+            if not found:
+                raise OperatorError(
+                    f"topic {name} does not exist", hint="Is the prefix right? `commerce-events dev` creates the topics."
+                )
+            at += [TopicPartition(name, partition) for partition in found]
+        self.client.assign(self._places(at, start))
+
+    def _places(self, at: list[TopicPartition], start: str | datetime) -> list[TopicPartition]:
+        if isinstance(start, datetime):
+            asked = [TopicPartition(p.topic, p.partition, int(start.timestamp() * 1000)) for p in at]
+            found: list[TopicPartition] = self.client.offsets_for_times(asked, timeout=kafka.TIMEOUT)
+            return found
+        if start == "latest":
+            # the end as it is now: OFFSET_END would be resolved later, and miss what comes in between
+            for p in at:
+                p.offset = self.client.get_watermark_offsets(p, timeout=kafka.TIMEOUT)[1]
+            return at
+        return [TopicPartition(p.topic, p.partition, OFFSET_BEGINNING) for p in at]
+
+    def read(self, timeout: float) -> list[Heard]:
+        """What has come; waits ``timeout`` seconds for the first."""
+        heard = []
+        for message in kafka.take(self.client, 500, timeout):
+            error = message.error()
+            if error is None:
+                heard.append(self._heard(message))
+            elif error.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION}:
+                raise OperatorError(f"the broker refuses: {error.str()}", hint="Check this principal's ACLs.")
+        return heard
+
+    def follow(self, pause: float = 0.5) -> Iterator[Heard]:
+        """Messages for ever."""
+        while True:
+            yield from self.read(pause)
+
+    def close(self) -> None:
+        """End reading."""
+        kafka.close(self.client)
+
+    def _heard(self, message: Message) -> Heard:
+        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
+        event_type, body, problem = headers.get(topics.HEADER_TYPE, ""), {}, ""
+        try:
+            value = message.value()
+            if value is None:
+                raise ContractError("no value (a tombstone)")
+            schema_id, avro = wire.unframe(value)
+            writer = self._writers.get((event_type, schema_id))
+            if writer is None:
+                text = self.registry.schema_by_id(schema_id)
+                writer = self._writers[event_type, schema_id] = wire.accept_writer(event_type, text)
+            body = wire.decode(event_type, avro, writer)
+        except ContractError as error:
+            problem = str(error)
+        return Heard(
+            message.topic(), message.partition(), message.offset(),
+            datetime.fromtimestamp(max(message.timestamp()[1], 0) / 1000, UTC),
+            (message.key() or b"").decode("utf-8", "replace"), event_type, headers.get(topics.HEADER_ID, ""), body, problem,
+        )  # fmt: skip
+
+

@@ -1,0 +1,135 @@
+"""Somebody's schema, before anything is decoded with it: harmless, and compatible with ours.
+
+A message is decoded by the schema of its *writer*, which the registry hands out to whoever can name its id. That schema
+is hostile until it was looked at: five bytes under a list of nulls ask for hundreds of megabytes, and a few records that
+name each other twice ask for more than there is.
+"""
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from commerce_events import avsc, topics
+from commerce_events.avsc import Schema
+from commerce_events.exceptions import ContractError
+from commerce_events.resolution import names, obstacles, plain
+
+#: Longest text, deepest nesting, and most values in one message's record (list and map items count once).
+MAX_TEXT, MAX_DEPTH, MAX_VALUES = 256 * 1024, 16, 4000
+
+
+def accept_writer(event_type: str, text: str) -> Schema:
+    """Parse the schema a body was written with.
+
+    What we released ourselves is taken at its word. Any other schema must be harmless: no recursion, bounded in depth
+    and width, and each of its values takes at least one byte, so that a message cannot grow when it is decoded. For an
+    event type of ours it must also be one that our schema can read, by Avro's rules. Logical types are taken off, as
+    the bus knows none: a number declared as a timestamp stays a number, and the contract's checks see it.
+
+    Returns:
+        Our own parsed schema where the two are the same, so that the fast path can tell.
+
+    Raises:
+        ContractError: the schema is refused.
+    """
+    if len(text) > MAX_TEXT:
+        raise _refused(f"longer than {MAX_TEXT} characters")
+    try:
+        same = avsc.compact(text)
+        if event_type in topics.EVENT_TYPES:
+            if same == avsc.schema_text(event_type):
+                return avsc.schema(event_type)
+            if same in avsc.released(event_type):
+                return avsc.parsed(json.loads(same))
+        writer = avsc.parsed(_without_logical_types(json.loads(text)))
+    except RecursionError:
+        raise _refused("nested too deeply") from None
+    except Exception as error:
+        raise _refused(f"cannot be parsed ({type(error).__name__})") from None
+    if not isinstance(writer, dict) or writer["type"] != "record":
+        raise _refused("no record")
+    look = _Look(writer)
+    look.extent(writer)
+    if event_type in topics.EVENT_TYPES:
+        for found in obstacles(avsc.schema(event_type), writer):
+            raise ContractError(
+                f"the writer's schema does not fit: {found.message}", path=found.path,
+                hint=f"Write with schemas/{event_type}.avsc.",
+            )  # fmt: skip
+    elif look.kinds & {"bytes", "fixed"}:
+        raise _refused("has fields of bytes, which the event bus cannot carry")
+    return writer
+
+
+def _refused(message: str) -> ContractError:
+    return ContractError(f"the writer's schema is refused: {message}", hint="Write with the .avsc of schemas/.")
+
+
+def _without_logical_types(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_logical_types(value) for key, value in node.items() if key != "logicalType"}
+    return [_without_logical_types(item) for item in node] if isinstance(node, list) else node
+
+
+class Extent(NamedTuple):
+    """What one value of a schema can unfold to: how many values, and how deep."""
+
+    values: int
+    depth: int
+
+
+class _Look:
+    """Measures a schema, and refuses what is out of proportion. ``kinds`` are the types it met."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.kinds: set[str] = set()
+        self._names = names(schema)
+        self._measured: dict[str, Extent] = {}
+        self._open: set[str] = set()
+
+    def extent(self, node: Any) -> Extent:
+        """The extent of a node; the same name is measured once, so that names which use names stay cheap to look at."""
+        node = plain(node, self._names)
+        if isinstance(node, list):
+            # the choice of a branch takes a byte, so a branch may be null
+            branches = [self.extent(branch) for branch in node]
+            return self._around([Extent(max((found.values for found in branches), default=0), _deepest(branches))])
+        kind = node if isinstance(node, str) else node["type"]
+        self.kinds.add(kind)
+        if kind in {"array", "map"}:
+            inner = self._around([self._sized(node["items" if kind == "array" else "values"])])
+            return Extent(1, inner.depth)
+        if kind == "record":
+            return self._record(node)
+        return Extent(1, 0)
+
+    def _record(self, node: dict[str, Any]) -> Extent:
+        name = node["name"]
+        if name in self._open:
+            raise _refused("recursive")
+        if name not in self._measured:
+            self._open.add(name)
+            self._measured[name] = self._around([self._sized(field["type"]) for field in node["fields"]])
+            self._open.discard(name)
+        return self._measured[name]
+
+    def _sized(self, node: Any) -> Extent:
+        """The extent of an item or a field, which must take a byte at least."""
+        found = plain(node, self._names)
+        empty = isinstance(found, dict) and (found.get("size", 1) < 1 or found.get("fields", 1) == [])
+        if found == "null" or found == [] or empty:
+            raise _refused("has values that take no bytes")
+        return self.extent(found)
+
+    @staticmethod
+    def _around(parts: list[Extent]) -> Extent:
+        found = Extent(sum(part.values for part in parts), 1 + _deepest(parts))
+        if found.values > MAX_VALUES:
+            raise _refused(f"more than {MAX_VALUES} values in one message")
+        if found.depth > MAX_DEPTH:
+            raise _refused(f"nested more than {MAX_DEPTH} deep")
+        return found
+
+
+def _deepest(parts: list[Extent]) -> int:
+    return max((part.depth for part in parts), default=0)
