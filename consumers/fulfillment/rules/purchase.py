@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -23,10 +24,14 @@ def module_of(case: Case, product_kind: str) -> Module | None:
 
 def content_digest(line: dict[str, Any]) -> bytes:
     """What may never change of a line, as 32 bytes. The buyer is not part of it: the resolved user is compared."""
-    return sha256(orjson.dumps((
+    return _digest(
         line["product_kind"], line.get("course_key"), line.get("mode"), line.get("sku"), line["quantity"],
-        line.get("credit_provider"), line.get("course_uuid"), line.get("beneficiary") is not None,
-    ))).digest()
+        line.get("credit_provider"), line.get("course_uuid"), line.get("beneficiary") is not None)
+
+
+@lru_cache(maxsize=4096)  # a store sells few products many times
+def _digest(*content: Any) -> bytes:
+    return sha256(orjson.dumps(content)).digest()
 
 
 def gate(case: Case, data: dict[str, Any]) -> tuple[str, str]:

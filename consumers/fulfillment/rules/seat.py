@@ -123,7 +123,7 @@ def revoke(case: Case, order: Order, grant: Grant, refund_id: str | None) -> Lin
         return acknowledge(grant, refund_id, "retained", "mode_changed_since", before, after)
 
     previous = grant.state
-    grant.state = "kept" if grant.hint == "keep" else "skipped" if was_skipped else "refunded"
+    grant.state = "skipped" if was_skipped else "kept" if grant.hint == "keep" else "refunded"
     grant.dirty = True
     others = any(other.is_live for other in access.grants)
     if not others and not was_skipped and _certificate_stands(case, access, grant, before):
@@ -137,7 +137,7 @@ def revoke(case: Case, order: Order, grant: Grant, refund_id: str | None) -> Lin
     if not is_allowed:
         grant.state = previous if was_skipped else "held"
         return acknowledge(grant, refund_id, "deferred", case.book.refusals[pair], before, before)
-    outcome, reason = _word(grant, before, after, others, was_skipped)
+    outcome, reason = _word(grant, before, after, others)
     return acknowledge(grant, refund_id, outcome, reason, before, after)
 
 
@@ -151,9 +151,9 @@ def _certificate_stands(case: Case, access: Access, grant: Grant, before: str | 
     return desired(access, case.book.courses[access.pair.course_key].modes, policy.worth) != before
 
 
-def _word(grant: Grant, before: str | None, after: str | None, others: bool, was_skipped: bool) -> tuple[str, str]:
+def _word(grant: Grant, before: str | None, after: str | None, others: bool) -> tuple[str, str]:
     """Outcome and reason of a refund that was carried out: R22, R9 and R11, R25."""
-    if was_skipped and grant.state == "skipped":
+    if grant.state == "skipped":
         return "skipped", "refund_before_paid"
     if others:
         return ("retained" if before == after else "revoked"), "other_grant"

@@ -275,6 +275,13 @@ def test_r25_a_mode_that_is_gone_stays_as_long_as_nothing_was_above_it() -> None
     assert site.holds(2) == "verified"
 
 
+def test_r25_the_mode_the_learner_held_before_stays_although_the_course_dropped_it(site: Site) -> None:
+    site.set("verified")
+    site.tell(buy("o1"))
+    site.course(modes={"audit": None})
+    assert site.one(give_back("o1")) == Result("retained", "already_enrolled", "verified", "verified")
+
+
 def test_r25_a_refusal_of_the_platform_holds_the_refund(site: Site) -> None:
     site.tell(buy("o1"))
     site.refusals = {Pair(1, COURSE): "blocked_by_filter"}
