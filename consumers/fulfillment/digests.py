@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from hashlib import sha256
 
 from commerce_events import identity
 from consumers.fulfillment.rules.learner import fold
@@ -10,8 +11,8 @@ from consumers.fulfillment.rules.state import Pair
 
 @lru_cache(maxsize=16384)
 def of_pair(pair: Pair) -> bytes:
-    """Of one learner in one course. Asked several times within a group, hence remembered."""
-    return identity.text_digest(str(pair[0]), pair[1])
+    """Of one learner in one course. Asked several times within a group, hence remembered. An id holds no colon."""
+    return sha256(f"{pair[0]}:{pair[1]}".encode()).digest()
 
 
 @lru_cache(maxsize=4096)

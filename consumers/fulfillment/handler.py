@@ -134,7 +134,7 @@ class FulfillmentHandler:
         for event, decision in decided:
             stream = event.stream
             number, attempt = numbers.get(stream.key, ""), event.attempts + 1
-            messages = [teller.result(stream, number, line, attempt) for line in decision.lines]
+            messages = teller.results(stream, number, decision.lines, attempt)
             if decision.requests:
                 messages += self._requests(teller, event, decision, number)
             outcomes.append(Outcome(messages, _timers(stream.key, decision, context), alarms=_alarms(decision)))

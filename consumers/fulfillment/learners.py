@@ -40,8 +40,8 @@ class Directory:
         for user_id in by_id:  # a line that was decided before is decided again by its user's id alone
             asked.setdefault((user_id, None, None), {"lms_user_id": user_id})
         for key, who in asked.items():
-            email = key[2]
-            if ambiguous and email and rules.fold(email) in ambiguous:
+            address = key[2]
+            if ambiguous and address and rules.fold(address) in ambiguous:
                 # two accounts under one address, told apart only by case: no order may be delivered to either
                 self._known[key] = Learner("conflict")
             else:

@@ -42,9 +42,7 @@ def reject(event: Event, context: Context) -> Outcome:
         if results.slot(line_id, action, refund_id) not in told
     ]
     ledger.write_attempts([(event, lines)], context.now)
-    teller = Teller(context)
-    number = data.get("order_number") or ""
-    return Outcome([teller.result(event.stream, number, line, event.attempts + 1) for line in lines])
+    return Outcome(Teller(context).results(event.stream, data.get("order_number") or "", lines, event.attempts + 1))
 
 
 def failure(event: Event, error: Exception, held: str, context: Context) -> Outcome:
@@ -73,9 +71,7 @@ def failure(event: Event, error: Exception, held: str, context: Context) -> Outc
         [(event.stream.id, event.digest, event.event_type, event.attempts, "rules", context.now,
           ledger.detail(lines), trace(error))],
     )  # fmt: skip
-    teller = Teller(context)
-    number = event.data.get("order_number") or ""
-    return Outcome([teller.result(event.stream, number, line, event.attempts) for line in lines])
+    return Outcome(Teller(context).results(event.stream, event.data.get("order_number") or "", lines, event.attempts))
 
 
 def trace(error: BaseException) -> str:
