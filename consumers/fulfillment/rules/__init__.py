@@ -18,6 +18,6 @@ the ledger's objects               ``state.py``; the answer's: ``decision.py``
 =================================  =====================================================================
 
 What every change must keep is tested in ``tests/model``: any order and any repetition of events ends the same. Three
-habits keep it: no grant moves the base; refunds fold by max, or, and the strictest; a check that refuses a line looks at
-the base and at external facts, never at what another order made of the enrollment.
+habits keep it: no grant moves the base; refunds fold by max, or, and the strictest; a check that refuses a line looks
+at the base and at external facts, never at what another order made of the enrollment.
 """
