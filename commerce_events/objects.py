@@ -13,7 +13,7 @@ from uuid import UUID
 import attr
 
 from commerce_events import data
-from commerce_events.avro import known
+from commerce_events.avsc import known
 from commerce_events.exceptions import ContractError
 
 Convert = Callable[[Any], Any]

@@ -24,10 +24,10 @@ import fastavro
 from fastavro.read import SchemaResolutionError
 
 from commerce_events import topics
-from commerce_events.avro import Schema, known, schema, schema_text
+from commerce_events.avsc import Schema, known, schema, schema_text
 from commerce_events.exceptions import ContractError
 from commerce_events.objects import from_dict, moment, to_dict
-from commerce_events.writer import accept_writer
+from commerce_events.writers import accept_writer
 
 __all__ = [
     "HEADER_BYTES", "MAGIC", "MAX_VALUE_BYTES", "Schema", "accept_writer", "decode", "encode", "frame", "from_dict",
