@@ -5,12 +5,19 @@ taken away, more of them move keys, and a shorter retention deletes, so all thre
 """
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+    TopicMetadata,
+)
 
 from commerce_events.exceptions import OperatorError, TransientError
 from commerce_events.topics import TOPICS, Topic, full_topic
@@ -76,7 +83,33 @@ def create_topics(
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise _refusal(f"topic {name} was not created", error) from error
+    _wait_for_leaders(client, made)
     return made
+
+
+def _wait_for_leaders(client: AdminClient, names: Iterable[str]) -> None:
+    """A topic is created before the brokers know of it; a client that comes too early is told it does not exist."""
+    deadline = time.monotonic() + TIMEOUT
+    missing = set(names)
+    while missing:
+        known = _known(client)
+        missing = {name for name in missing if not _led(known.get(name))}
+        if missing and time.monotonic() > deadline:
+            raise TransientError(f"created, but without a leader after {TIMEOUT:.0f} s: {', '.join(sorted(missing))}")
+        if missing:
+            time.sleep(0.05)
+
+
+def _led(topic: TopicMetadata | None) -> bool:
+    return topic is not None and bool(topic.partitions) and all(one.leader >= 0 for one in topic.partitions.values())
+
+
+def _known(client: AdminClient) -> dict[str, TopicMetadata]:
+    try:
+        known: dict[str, TopicMetadata] = client.list_topics(timeout=TIMEOUT).topics
+    except KafkaException as error:
+        raise _refusal("topics were not listed", error) from error
+    return known
 
 
 def differences(
@@ -93,10 +126,7 @@ def differences(
         OperatorError: it refused.
     """
     wanted = {full_topic(topic.name, prefix): topic for topic in topics}
-    try:
-        known = client.list_topics(timeout=TIMEOUT).topics
-    except KafkaException as error:
-        raise _refusal("topics were not listed", error) from error
+    known = _known(client)
     found = [Difference(name, "topic", "there", "missing") for name in wanted if name not in known]
     present = {name: topic for name, topic in wanted.items() if name in known}
     settings = _settings(client, present)

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -109,7 +109,8 @@ class EmbeddedEngine:
         """End the child; everything in the cluster is lost."""
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # an order that it did not live to read
+                    pipe.close()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:

@@ -212,7 +212,7 @@ class RegistryServer:
 
         self._server = ThreadingHTTPServer((LOOPBACK, port), Call)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, name="registry", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="registry", daemon=True).start()
 
     @property
     def url(self) -> str:

@@ -143,7 +143,11 @@ class Server:
 
     def pause(self) -> None:
         """Stop it and its children where they stand (SIGSTOP): connections stay open and nobody answers."""
-        _signal(family(self.pid), signal.SIGSTOP)
+        pids = family(self.pid)
+        _signal(pids, signal.SIGSTOP)
+        deadline = time.monotonic() + 5
+        while any(_runs(pid) for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.001)  # the kernel stops each thread at its next step
 
     def resume(self) -> None:
         """Let a paused server go on (SIGCONT)."""
@@ -173,6 +177,14 @@ def family(pid: int) -> list[int]:
     for one in found:
         found += parents.get(one, [])
     return found
+
+
+def _runs(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "TtZX"
 
 
 def _signal(pids: Sequence[int], number: signal.Signals) -> None:
