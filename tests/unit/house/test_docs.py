@@ -38,7 +38,8 @@ def literals(path: Path) -> list[str]:
 def typed(path: Path) -> Iterator[str]:
     """Every command line on a page: in blocks of shell, and as a literal in a sentence."""
     for block in blocks(path, "bash"):
-        yield from (line.strip() for line in block.replace("\\\n", " ").splitlines())
+        for line in block.replace("\\\n", " ").splitlines():
+            yield re.sub(r"^([A-Z_]+=\S+ )+", "", line.strip())  # what it sets in the environment
     yield from (text for text in literals(path) if text.startswith(("commerce-events ", "make ", "./manage.py ")))
 
 
