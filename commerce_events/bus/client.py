@@ -54,7 +54,7 @@ class StoreClient:
         self._ids: dict[str, int] = {}
         self._producer = Producer({
             "bootstrap.servers": bootstrap, "enable.idempotence": True, "acks": "all", "partitioner": "murmur2_random",
-            "linger.ms": 5, "message.timeout.ms": int(timeout * 1000), "allow.auto.create.topics": False,
+            "log.connection.close": False, "linger.ms": 5, "message.timeout.ms": int(timeout * 1000), "allow.auto.create.topics": False,
             **(kafka or {}),
         })  # fmt: skip
 

@@ -66,24 +66,28 @@ def topic_ids(client: AdminClient, names: Iterable[str], registry_url: str = "")
 
     librdkafka's own cluster has none; the embedded registry beside it keeps incarnations instead.
     """
+    kept = _incarnations(registry_url) if registry_url else None
+    if kept is not None:
+        return {name: kept[name] for name in names if name in kept}
     ids: dict[str, str] = {}
     for name, future in client.describe_topics(TopicCollection(list(names)), request_timeout=TIMEOUT).items():
         try:
             ids[name] = str(future.result(TIMEOUT).topic_id)
         except (KafkaException, TimeoutError) as error:
             if _says(error, "_UNSUPPORTED_FEATURE", "UNSUPPORTED_VERSION"):
-                ids[name] = _incarnations(registry_url).get(name, "")
+                ids[name] = ""  # a broker before Apache Kafka 2.8
             elif not _says(error, "UNKNOWN_TOPIC_OR_PART"):
                 raise TransientError(f"the broker did not describe topic {name}") from error
     return ids
 
 
-def _incarnations(registry_url: str) -> dict[str, str]:
+def _incarnations(registry_url: str) -> dict[str, str] | None:
+    """What the embedded registry says; None from every other one."""
     try:
         answer = requests.get(f"{registry_url.rstrip('/')}/incarnations", timeout=(3, 3))
-        return dict(answer.json()) if answer.ok else {}
+        return dict(answer.json()) if answer.ok else None
     except (requests.RequestException, ValueError):
-        return {}
+        return None
 
 
 def _says(error: BaseException, *names: str) -> bool:
