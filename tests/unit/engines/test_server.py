@@ -18,7 +18,7 @@ from commerce_events.exceptions import OperatorError
 LISTEN = """
 import socket, sys, subprocess, time
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
 while True:
     server.accept()[0].close()
 """
