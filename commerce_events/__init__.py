@@ -1,56 +1,125 @@
-"""Commerce events for Open edX: an order paid in a store becomes an enrollment, and a result comes back.
+"""Commerce events for Open edX: the contract, a client for stores, and a durable bus.
 
-The names below are the public interface of the contract. Each is loaded when it is first used, so that importing the
-package costs nothing and a store without Django never meets it::
+The root exports what stores and consumers use; each name is imported when it is first asked for (PEP 562), so that
+``import commerce_events`` costs nothing and needs neither Django nor a Kafka client::
 
-    from commerce_events import OrderData, validate      # plain Python
-    from commerce_events import ORDER_PAID               # a signal: needs the extra `lms`
+    from commerce_events import OrderData, StoreClient     # a store in any setting
+    from commerce_events import ORDER_PAID                 # a signal: needs the extra ``lms``
 """
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from commerce_events.bus.client import StoreClient
+    from commerce_events.data import (
+        FulfillmentData,
+        LearnerData,
+        OrderData,
+        OrderLineData,
+        RefundData,
+        RefundLineData,
+        RefundRequestData,
+    )
+    from commerce_events.exceptions import (
+        CommerceEventsError,
+        ContractError,
+        OperatorError,
+        PermanentError,
+        TransientError,
+    )
+    from commerce_events.signals import (
+        FULFILLMENT_COMPLETED,
+        FULFILLMENT_DEFERRED,
+        FULFILLMENT_FAILED,
+        FULFILLMENT_RETAINED,
+        FULFILLMENT_REVOKED,
+        FULFILLMENT_SKIPPED,
+        ORDER_PAID,
+        ORDER_REFUNDED,
+        REFUND_REQUESTED,
+    )
+    from commerce_events.topics import EVENT_TYPES, FULFILLMENT_TOPIC, ORDER_TOPIC, full_topic, order_key
+    from commerce_events.validation import faults, validate
+    from commerce_events.wire import decode, encode, from_dict, to_dict
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "commerce_events.data": (
-        "FulfillmentData", "LearnerData", "OrderData", "OrderLineData", "RefundData", "RefundLineData",
-        "RefundRequestData",
-    ),
-    "commerce_events.exceptions": (
-        "CommerceEventsError", "ContractError", "OperatorError", "PermanentError", "TransientError",
-    ),
-    "commerce_events.signals": (
-        "FULFILLMENT_COMPLETED", "FULFILLMENT_DEFERRED", "FULFILLMENT_FAILED", "FULFILLMENT_RETAINED",
-        "FULFILLMENT_REVOKED", "FULFILLMENT_SKIPPED", "ORDER_PAID", "ORDER_REFUNDED", "REFUND_REQUESTED",
-    ),
-    "commerce_events.topics": ("EVENT_TYPES", "TOPICS", "order_key"),
-    "commerce_events.validation": ("validate",),
-    "commerce_events.wire": ("decode", "encode", "from_dict", "to_dict"),
-}  # fmt: skip
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = [
+    "EVENT_TYPES",
+    "FULFILLMENT_COMPLETED",
+    "FULFILLMENT_DEFERRED",
+    "FULFILLMENT_FAILED",
+    "FULFILLMENT_RETAINED",
+    "FULFILLMENT_REVOKED",
+    "FULFILLMENT_SKIPPED",
+    "FULFILLMENT_TOPIC",
+    "ORDER_PAID",
+    "ORDER_REFUNDED",
+    "ORDER_TOPIC",
+    "REFUND_REQUESTED",
+    "CommerceEventsError",
+    "ContractError",
+    "FulfillmentData",
+    "LearnerData",
+    "OperatorError",
+    "OrderData",
+    "OrderLineData",
+    "PermanentError",
+    "RefundData",
+    "RefundLineData",
+    "RefundRequestData",
+    "StoreClient",
+    "TransientError",
+    "__version__",
+    "decode",
+    "encode",
+    "faults",
+    "from_dict",
+    "full_topic",
+    "order_key",
+    "to_dict",
+    "validate",
+]
 
-__all__ = ["__version__", *sorted(_HOME)]
+#: Where each name lives, and the extra of the package that it needs ("" for none).
+_HOMES: dict[str, tuple[tuple[str, ...], str]] = {
+    "bus.client": (("StoreClient",), ""),
+    "data": (
+        ("FulfillmentData", "LearnerData", "OrderData", "OrderLineData", "RefundData", "RefundLineData",
+         "RefundRequestData"), "",
+    ),
+    "exceptions": (
+        ("CommerceEventsError", "ContractError", "OperatorError", "PermanentError", "TransientError"), "",
+    ),
+    "signals": (
+        ("FULFILLMENT_COMPLETED", "FULFILLMENT_DEFERRED", "FULFILLMENT_FAILED", "FULFILLMENT_RETAINED",
+         "FULFILLMENT_REVOKED", "FULFILLMENT_SKIPPED", "ORDER_PAID", "ORDER_REFUNDED", "REFUND_REQUESTED"), "lms",
+    ),
+    "topics": (("EVENT_TYPES", "FULFILLMENT_TOPIC", "ORDER_TOPIC", "full_topic", "order_key"), ""),
+    "validation": (("faults", "validate"), ""),
+    "wire": (("decode", "encode", "from_dict", "to_dict"), ""),
+}  # fmt: skip
+_HOME = {name: (module, extra) for module, (names, extra) in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        value = getattr(import_module(home), name)
+        module, extra = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    try:
+        value = getattr(import_module(f"{__name__}.{module}"), name)
     except ModuleNotFoundError as error:
-        if home.endswith(".signals") and (error.name or "").partition(".")[0] in {"django", "openedx_events"}:
-            raise ModuleNotFoundError(
-                f"{name} is a signal of openedx-events, which is not installed. "
-                "Run: pip install 'openedx-commerce-events[lms]'",
-                name=error.name,
-            ) from error
-        raise
+        if not extra or (error.name or "").startswith("commerce_events"):
+            raise
+        raise ModuleNotFoundError(
+            f"{name} needs {error.name}: pip install 'openedx-commerce-events[{extra}]'", name=error.name
+        ) from error
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

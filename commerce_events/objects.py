@@ -31,7 +31,7 @@ def moment(value: datetime) -> str:
 
 
 def to_dict(event: Any) -> dict[str, Any]:
-    """An attrs object as it stands below the top-level argument: ``encode(type, {"order": to_dict(order)})``.
+    """The dictionary of an attrs object, as it stands below the top-level argument of a body.
 
     Wrong values stay as they are, for ``validate`` to name them.
 
@@ -39,7 +39,7 @@ def to_dict(event: Any) -> dict[str, Any]:
         ContractError: a time has no zone.
     """
     return {name: None if (value := getattr(event, name)) is None else convert(value)
-            for name, convert in _outward(type(event))}  # fmt: skip
+            for name, convert in _outward(event.__class__)}  # fmt: skip
 
 
 def from_dict(event_type: str, body: dict[str, Any]) -> Any:
@@ -49,7 +49,7 @@ def from_dict(event_type: str, body: dict[str, Any]) -> Any:
 
 
 @cache
-def _outward(cls: type) -> list[tuple[str, Convert]]:
+def _outward(cls: Any) -> list[tuple[str, Convert]]:
     return [(field.name, _out(field.name)) for field in attr.fields(cls)]
 
 

@@ -1,8 +1,7 @@
 """Can data written with one schema be read with another? Avro's rules of schema resolution, as a list of obstacles.
 
-The same rules decide twice: when a store's own schema arrives in a message (:mod:`commerce_events.writers`), and when a
-change of the contract is proposed (:mod:`commerce_events.contract.compatibility`). Both schemas are *parsed*: every name
-stands in full.
+Asked when a message arrives that was written with a schema of the store's own (:mod:`commerce_events.writers`). Both
+schemas are *parsed*: every name stands in full.
 
 Source: "Schema Resolution" in the Avro specification, 1.12, without aliases, which the bus cannot write.
 """

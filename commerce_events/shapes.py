@@ -37,20 +37,22 @@ def kind(value: Any) -> str:
     return names.get(type(value), "an object" if isinstance(value, dict) else f"a {type(value).__name__}")
 
 
-def text(longest: int, *, without: str = "") -> Shape:
+class Text:
     """Text of 1 to ``longest`` characters. Empty text is refused: the stock bus reads it back as nothing."""
 
-    def check(value: Any) -> None:
+    def __init__(self, longest: int, *, without: str = "") -> None:
+        self.longest, self.without = longest, without
+
+    def __call__(self, value: Any) -> None:
+        """Check it."""
         if type(value) is not str:
             raise Broken(f"text is expected, not {kind(value)}")
-        if not 0 < len(value) <= longest:
-            raise Broken(f"1 to {longest} characters are expected, not {len(value)}")
+        if not 0 < len(value) <= self.longest:
+            raise Broken(f"1 to {self.longest} characters are expected, not {len(value)}")
         if not value.isprintable():
             _storable(value)
-        if without and without in value:
-            raise Broken(f"must not hold {without!r}")
-
-    return check
+        if self.without and self.without in value:
+            raise Broken(f"must not hold {self.without!r}")
 
 
 def _storable(value: str) -> None:
@@ -192,7 +194,10 @@ class Record:
     def __init__(self, fields: dict[str, Shape | Field], laws: Sequence[Law] = ()) -> None:
         self.fields = {name: it if isinstance(it, Field) else Field(it) for name, it in fields.items()}
         self.laws = tuple(laws)
-        self._rows = tuple((name, field.shape, field.required) for name, field in self.fields.items())
+        self._rows = tuple(
+            (name, shape, required, shape.longest if isinstance(shape, Text) and not shape.without else 0)
+            for name, (shape, required, _) in self.fields.items()
+        )
 
     def __call__(self, value: Any) -> None:
         """Check the record; stops at the first fault."""
@@ -201,10 +206,12 @@ class Record:
         get, known = value.get, len(self._rows)
         name = ""
         try:
-            for name, shape, required in self._rows:
+            for name, shape, required, longest in self._rows:
                 field = get(name)
                 if field is not None:
-                    shape(field)
+                    # texts are most of an event: the usual one is let through without a call
+                    if not (type(field) is str and 0 < len(field) <= longest and field.isprintable()):
+                        shape(field)
                 elif required:
                     raise Broken("missing")
                 elif name not in value:
@@ -253,5 +260,6 @@ class Record:
     def _unknown(self, value: dict[str, Any]) -> Iterator[Broken]:
         for name in value.keys() - self.fields.keys():
             close = get_close_matches(str(name), self.fields, 1)
-            shown = name if str(name).isidentifier() and len(name) <= 64 else "…"  # a value in a name's place stays unsaid
+            # what stands in a name's place may be a value by mistake: then it stays unsaid
+            shown = name if str(name).isidentifier() and len(name) <= 64 else "…"
             yield Broken("no such field", shown, hint=f"Is {close[0]} meant?" if close else "Avro would drop it.")

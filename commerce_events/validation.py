@@ -16,13 +16,13 @@ from commerce_events.shapes import (
     ListOf,
     Record,
     Shape,
+    Text,
     flag,
     kind,
     moment,
     one_of,
     optional,
     pattern,
-    text,
     uuid,
     whole,
 )
@@ -44,7 +44,7 @@ _INT, _LONG = 2**31 - 1, 2**63 - 1
 
 
 def _text(name: str) -> Shape:
-    return text(LONGEST[name])
+    return Text(LONGEST[name])
 
 
 def _named(order: dict[str, Any]) -> None:
@@ -85,9 +85,9 @@ LEARNER = Record({
 })  # fmt: skip
 
 _ORDER_HEAD: dict[str, Shape | Field] = {
-    "source": Field(text(LONGEST["source"], without=":"), hint="The slug of the store, as the LMS allows it."),
+    "source": Field(Text(LONGEST["source"], without=":"), hint="The slug of the store, as the LMS allows it."),
     "order_id": Field(_text("order_id"), hint="The store's immutable id, as text."),
-    "order_key": Field(text(161), hint="source:order_id"),
+    "order_key": Field(Text(161), hint="source:order_id"),
     "order_number": Field(_text("order_number"), hint="What people read; the order_id if there is nothing else."),
 }
 

@@ -1,8 +1,8 @@
 """Somebody's schema, before anything is decoded with it: harmless, and compatible with ours.
 
 A message is decoded by the schema of its *writer*, which the registry hands out to whoever can name its id. That schema
-is hostile until it was looked at: five bytes under a list of nulls ask for hundreds of megabytes, and a few records that
-name each other twice ask for more than there is.
+is hostile until it was looked at: five bytes under a list of nulls ask for hundreds of megabytes, and a few records
+that name each other twice ask for more than there is.
 """
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from commerce_events.avsc import Schema
 from commerce_events.exceptions import ContractError
 from commerce_events.resolution import names, obstacles, plain
 
-#: Longest text, deepest nesting, and most values in one message's record (list and map items count once).
+#: Longest text of a schema, deepest nesting, and most values in one message (a list counts as one here).
 MAX_TEXT, MAX_DEPTH, MAX_VALUES = 256 * 1024, 16, 4000
+#: Most values that a byte of a list may become: a record of one flag makes two of one byte.
+MAX_VALUES_PER_BYTE = 3
 
 
 def accept_writer(event_type: str, text: str) -> Schema:
     """Parse the schema a body was written with.
 
     What we released ourselves is taken at its word. Any other schema must be harmless: no recursion, bounded in depth
-    and width, and each of its values takes at least one byte, so that a message cannot grow when it is decoded. For an
+    and width, and no list whose items take next to no bytes, so that a message cannot grow when it is decoded. For an
     event type of ours it must also be one that our schema can read, by Avro's rules. Logical types are taken off, as
     the bus knows none: a number declared as a timestamp stays a number, and the contract's checks see it.
 
@@ -45,8 +47,8 @@ def accept_writer(event_type: str, text: str) -> Schema:
     except RecursionError:
         raise _refused("nested too deeply") from None
     except Exception as error:
-        raise _refused(f"cannot be parsed ({type(error).__name__})") from None
-    if not isinstance(writer, dict) or writer["type"] != "record":
+        raise _refused(f"cannot be parsed ({type(error).__name__})") from error
+    if writer["type"] != "record":
         raise _refused("no record")
     look = _Look(writer)
     look.extent(writer)
@@ -72,10 +74,14 @@ def _without_logical_types(node: Any) -> Any:
 
 
 class Extent(NamedTuple):
-    """What one value of a schema can unfold to: how many values, and how deep."""
+    """What a value of a schema takes at least (in bytes), and unfolds to at most: how many values, how deep."""
 
+    least: int
     values: int
     depth: int
+
+
+_PRIMITIVE = {"null": Extent(0, 1, 0), "float": Extent(4, 1, 0), "double": Extent(8, 1, 0)}
 
 
 class _Look:
@@ -88,20 +94,26 @@ class _Look:
         self._open: set[str] = set()
 
     def extent(self, node: Any) -> Extent:
-        """The extent of a node; the same name is measured once, so that names which use names stay cheap to look at."""
+        """The extent of a node. A name is measured once, so that names which use names stay cheap to look at."""
         node = plain(node, self._names)
         if isinstance(node, list):
-            # the choice of a branch takes a byte, so a branch may be null
             branches = [self.extent(branch) for branch in node]
-            return self._around([Extent(max((found.values for found in branches), default=0), _deepest(branches))])
+            least = 1 + min((found.least for found in branches), default=0)
+            return _bounded(least, max((found.values for found in branches), default=0), branches)
         kind = node if isinstance(node, str) else node["type"]
         self.kinds.add(kind)
         if kind in {"array", "map"}:
-            inner = self._around([self._sized(node["items" if kind == "array" else "values"])])
-            return Extent(1, inner.depth)
-        if kind == "record":
+            return self._list(kind, self.extent(node["items" if kind == "array" else "values"]))
+        if kind in {"record", "error"}:
             return self._record(node)
-        return Extent(1, 0)
+        if kind == "fixed":
+            return Extent(node["size"], 1, 0)
+        return _PRIMITIVE.get(kind, Extent(1, 1, 0))
+
+    def _list(self, kind: str, item: Extent) -> Extent:
+        if item.values > MAX_VALUES_PER_BYTE * (item.least + (kind == "map")):
+            raise _refused("has lists whose items take next to no bytes")
+        return _bounded(1, 1, [item])
 
     def _record(self, node: dict[str, Any]) -> Extent:
         name = node["name"]
@@ -109,27 +121,17 @@ class _Look:
             raise _refused("recursive")
         if name not in self._measured:
             self._open.add(name)
-            self._measured[name] = self._around([self._sized(field["type"]) for field in node["fields"]])
+            fields = [self.extent(field["type"]) for field in node["fields"]]
+            least, values = sum(field.least for field in fields), 1 + sum(field.values for field in fields)
+            self._measured[name] = _bounded(least, values, fields)
             self._open.discard(name)
         return self._measured[name]
 
-    def _sized(self, node: Any) -> Extent:
-        """The extent of an item or a field, which must take a byte at least."""
-        found = plain(node, self._names)
-        empty = isinstance(found, dict) and (found.get("size", 1) < 1 or found.get("fields", 1) == [])
-        if found == "null" or found == [] or empty:
-            raise _refused("has values that take no bytes")
-        return self.extent(found)
 
-    @staticmethod
-    def _around(parts: list[Extent]) -> Extent:
-        found = Extent(sum(part.values for part in parts), 1 + _deepest(parts))
-        if found.values > MAX_VALUES:
-            raise _refused(f"more than {MAX_VALUES} values in one message")
-        if found.depth > MAX_DEPTH:
-            raise _refused(f"nested more than {MAX_DEPTH} deep")
-        return found
-
-
-def _deepest(parts: list[Extent]) -> int:
-    return max((part.depth for part in parts), default=0)
+def _bounded(least: int, values: int, parts: list[Extent]) -> Extent:
+    found = Extent(least, values, 1 + max((part.depth for part in parts), default=0))
+    if found.values > MAX_VALUES:
+        raise _refused(f"more than {MAX_VALUES} values in one message")
+    if found.depth > MAX_DEPTH:
+        raise _refused(f"nested more than {MAX_DEPTH} deep")
+    return found
