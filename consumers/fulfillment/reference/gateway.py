@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import Lower
 
@@ -36,7 +37,10 @@ class ReferenceGateway(Gateway):
     ) -> Sequence[Account]:
         """One statement for each kind of identifier that was given."""
         users = get_user_model()
-        rows = sql.select(users, _ACCOUNT, "id", user_ids) + sql.select(users, _ACCOUNT, "username", usernames)
+        # a number that the column cannot hold would be an error on PostgreSQL, and one order's would fail a whole group
+        _, most = connection.ops.integer_field_range(users._meta.pk.get_internal_type())
+        ids = [user_id for user_id in user_ids if user_id <= most]
+        rows = sql.select(users, _ACCOUNT, "id", ids) + sql.select(users, _ACCOUNT, "username", usernames)
         if emails:
             folded = users.objects.annotate(folded=Lower("email")).filter(folded__in=list(emails))
             rows += folded.values_list(*_ACCOUNT)

@@ -111,3 +111,12 @@ def test_a_gift_waits_for_its_beneficiary(site: Site) -> None:
     late = site.user("late", email=LATE)
     site.work()
     assert site.seats() == {(late.pk, DEMO): "verified"}
+
+
+def test_an_id_that_no_account_can_have_harms_nobody_else(site: Site) -> None:
+    ada = site.user("ada")
+    site.receive(paid("100", learner(2**40)), paid("101", ada))
+    site.work()
+    assert site.current("100")["1", "fulfill", None] == ("deferred", "learner_not_found")
+    assert site.seats() == {(ada.pk, DEMO): "verified"}
+    assert not Inbox.objects.filter(attempts__gt=0).exists()
