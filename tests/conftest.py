@@ -32,12 +32,14 @@ def pytest_report_header() -> list[str]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("engines")
+    reports = [report for kind in terminalreporter.stats.values() for report in kind if hasattr(report, "nodeid")]
+    notes = {(report.nodeid, *note) for report in reports for note in getattr(report, "user_properties", ())}
     for search in SEARCHES.values():
-        used = search.used or ("none" if search.passed_over else "not asked for")
-        missed = f"; {len(search.missed)} tests could not be shown" if search.missed else ""
-        terminalreporter.write_line(f"{search.name}: {used}{missed}")
-        for reason in search.passed_over if search.missed or not search.used else ():
-            terminalreporter.write_line(f"    {reason}")
+        used = sorted({text for _, what, text in notes if what == f"used {search.name}"})
+        missed = [text for _, what, text in notes if what == f"missed {search.name}"]
+        terminalreporter.write_line(f"{search.name}: {', '.join(used) or ('none' if missed else 'not asked for')}")
+        if missed:
+            terminalreporter.write_line(f"    {len(missed)} tests could not be shown. {'; '.join(sorted(set(missed)))}")
 
 
 def pytest_unconfigure() -> None:
@@ -48,12 +50,14 @@ def pytest_unconfigure() -> None:
 @pytest.fixture
 def broker(request: pytest.FixtureRequest) -> Broker:
     """A broker and a registry; the embedded one if no real one is to be had."""
-    found: Broker = SEARCHES["broker"].need(request.node.nodeid)
+    found: Broker = SEARCHES["broker"].need(request.node)
     if request.node.get_closest_marker("real") and not found.real:
-        SEARCHES["broker"].miss(request.node.nodeid)
-    if found.kind == "native":
+        SEARCHES["broker"].miss(request.node)
+    if found.stoppable:
         for server in (found.engine.broker, found.engine.registry):
-            if not server.alive:  # the test before was about that
+            if server.alive:
+                server.resume()
+            else:  # the test before was about that
                 server.start()
     return found
 
@@ -85,7 +89,7 @@ def _database(
         if kind == "sqlite":
             found = schemas.sqlite(tmp_path / "database.sqlite3")
         else:
-            found = schemas.of(kind, SEARCHES[kind].need(request.node.nodeid))
+            found = schemas.of(kind, SEARCHES[kind].need(request.node))
         with pointed_at(found.url):
             yield found
             if found.server is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.engines import docker
-from tests.engines.broker import Broker
+from tests.engines.broker import Broker, in_docker
 
 PREFIX = "compose"
 
@@ -18,8 +18,8 @@ def broker() -> Iterator[Broker]:
     reason = docker.lacks()
     if reason:
         pytest.skip(f"docker-compose.kafka.yml was not shown: {reason}")
-    with docker.compose() as (bootstrap, registry_url):
-        yield Broker("docker", bootstrap, registry_url)
+    with in_docker() as broker:
+        yield broker
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ KINDS = ("environment", "native", "docker", "embedded")
 class Broker:
     """A broker and a registry to test on.
 
-    ``engine`` is what holds them up, for tests that stop it: ``engine.broker`` and ``engine.registry`` of a native one
-    are servers that can be stopped, killed and paused. None when they are not ours.
+    ``engine`` is what holds them up, for tests of outages: its ``broker`` and ``registry`` can be stopped, killed and
+    paused (``stoppable``); the embedded one has calls of its own. None when they are not ours.
     """
 
     kind: str
@@ -35,9 +35,14 @@ class Broker:
     real: bool = True
     engine: Any = None
 
+    @property
+    def stoppable(self) -> bool:
+        """Whether ``engine.broker`` and ``engine.registry`` are there to be stopped, killed and paused."""
+        return self.kind in ("native", "docker")
+
     def create_topics(self, prefix: str, partitions: int) -> None:
         """Our topics under a prefix."""
-        if self.engine is not None:
+        if self.kind in ("native", "embedded"):
             self.engine.create_topics(prefix, partitions=partitions)
         else:
             client = AdminClient({"bootstrap.servers": self.bootstrap})
@@ -50,7 +55,7 @@ def broker() -> Search[Broker]:
     offers = {
         "environment": Offer(f"the addresses in {BOOTSTRAP} and {REGISTRY}", _lacks_environment, _environment),
         "native": Offer("Apache Kafka and Apicurio Registry, started here (Java)", _lacks_native, _native),
-        "docker": Offer("docker-compose.kafka.yml", docker.lacks, _docker),
+        "docker": Offer("docker-compose.kafka.yml", docker.lacks, in_docker),
         "embedded": Offer("the embedded broker", lambda: "", _embedded),
     }
     return Search("broker", [offer for kind, offer in offers.items() if wanted in ("", kind)])
@@ -80,9 +85,9 @@ def _native() -> Iterator[Broker]:
 
 
 @contextlib.contextmanager
-def _docker() -> Iterator[Broker]:
-    with docker.compose() as (bootstrap, registry_url):
-        yield Broker("docker", bootstrap, registry_url)
+def in_docker() -> Iterator[Broker]:
+    with docker.compose() as engine:
+        yield Broker("docker", engine.bootstrap, engine.registry_url, engine=engine)
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ class Database:
     """A server to make databases on; ``server`` is None when it is not ours to stop."""
 
     url: str
-    server: Server | None = None
+    server: Server | docker.Container | None = None
 
 
 def postgresql() -> Search[Database]:
@@ -31,7 +31,7 @@ def postgresql() -> Search[Database]:
     return Search("PostgreSQL", [
         _environment("COMMERCE_EVENTS_TEST_POSTGRESQL"),
         Offer("PostgreSQL, this machine's server binaries", _lacks_postgresql, _native_postgresql),
-        Offer("PostgreSQL in Docker", docker.lacks, docker.postgresql),
+        Offer("PostgreSQL in Docker", docker.lacks, _docker_postgresql),
     ])  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def mariadb() -> Search[Database]:
     return Search("MariaDB", [
         _environment("COMMERCE_EVENTS_TEST_MARIADB"),
         Offer("MariaDB, this machine's server binaries", _lacks_mariadb, _native_mariadb),
-        Offer("MariaDB in Docker", lambda: _lacks_driver() or docker.lacks(), docker.mariadb),
+        Offer("MariaDB in Docker", lambda: _lacks_driver() or docker.lacks(), _docker_mariadb),
     ])  # fmt: skip
 
 
@@ -129,6 +129,21 @@ def _native_mariadb() -> Iterator[Database]:
             yield Database(f"mysql://root@{LOOPBACK}:{port}/mysql", server)
         finally:
             server.stop()
+
+
+@contextlib.contextmanager
+def _docker_postgresql() -> Iterator[Database]:
+    trust, probe = {"POSTGRES_HOST_AUTH_METHOD": "trust"}, ["pg_isready", "-q", "-h", LOOPBACK]
+    with docker.database("postgres:17", 5432, trust, probe) as (port, container):
+        yield Database(f"postgresql://postgres@{LOOPBACK}:{port}/postgres", container)
+
+
+@contextlib.contextmanager
+def _docker_mariadb() -> Iterator[Database]:
+    empty = {"MARIADB_ALLOW_EMPTY_ROOT_PASSWORD": "1"}
+    probe = ["mariadb-admin", "-h", LOOPBACK, "-uroot", "ping"]
+    with docker.database("mariadb:11", 3306, empty, probe) as (port, container):
+        yield Database(f"mysql://root@{LOOPBACK}:{port}/mysql", container)
 
 
 def _account(name: str) -> str | None:

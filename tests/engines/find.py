@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import pytest
 
@@ -40,7 +41,6 @@ class Search[E]:
     offers: Sequence[Offer[E]]
     used: str = ""
     passed_over: list[str] = field(default_factory=list)
-    missed: set[str] = field(default_factory=set)  # tests that needed it in vain
     _found: E | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -66,16 +66,17 @@ class Search[E]:
                 break
         return self._found
 
-    def need(self, test: str) -> E:
+    def need(self, test: pytest.Item) -> E:
         """The engine; without one the test is skipped, or fails where engines are required."""
-        if (found := self.get()) is not None:
-            return found
-        self.miss(test)
+        if (found := self.get()) is None:
+            self.miss(test)
+        test.user_properties.append((f"used {self.name}", self.used))
+        return found
 
-    def miss(self, test: str) -> pytest.NoReturn:  # type: ignore[name-defined]
-        """Skip a test for want of the engine, and count it."""
-        self.missed.add(test)
+    def miss(self, test: pytest.Item) -> NoReturn:
+        """Skip a test for want of the engine. The note on it reaches the summary from other processes too."""
         reason = f"no {self.name}: " + "; ".join(self.passed_over)
+        test.user_properties.append((f"missed {self.name}", reason))
         if REQUIRED:
             pytest.fail(f"{reason} (COMMERCE_EVENTS_REQUIRE_ENGINES is set)", pytrace=False)
         pytest.skip(reason)

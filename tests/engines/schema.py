@@ -21,6 +21,7 @@ from commerce_events.bus.embedded.server import Server
 from commerce_events.bus.ids import STREAMS
 from tests.databases import configuration, with_name
 from tests.engines.database import Database
+from tests.engines.docker import Container
 
 #: Tables whose rows migrations made.
 KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})
@@ -39,7 +40,7 @@ class TestDatabase:
     __test__ = False
     kind: str
     url: str
-    server: Server | None = None
+    server: Server | Container | None = None
 
 
 class Schemas:

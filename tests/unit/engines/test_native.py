@@ -1,4 +1,4 @@
-"""The native broker is the container's: started from the same settings, and it keeps what it was given."""
+"""The broker that was started here is the container's: it has the same settings, and keeps what it was given."""
 from __future__ import annotations
 
 from uuid import uuid4
@@ -16,8 +16,8 @@ from tests.engines.schema import TestDatabase
 
 
 @pytest.fixture
-def native(broker: Broker) -> Broker:
-    if broker.kind != "native":
+def ours(broker: Broker) -> Broker:
+    if not broker.stoppable:
         pytest.skip(f"the broker is not ours to stop: {broker.kind}")
     return broker
 
@@ -30,8 +30,8 @@ def test_a_message_comes_back(broker: Broker, prefix: str) -> None:
     assert read(broker, topic) == [b"one"]
 
 
-def test_a_started_broker_has_the_settings_of_the_container(native: Broker) -> None:
-    client = AdminClient({"bootstrap.servers": native.bootstrap})
+def test_a_started_broker_has_the_settings_of_the_container(ours: Broker) -> None:
+    client = AdminClient({"bootstrap.servers": ours.bootstrap})
     (future,) = client.describe_configs([ConfigResource(ResourceType.BROKER, "1")]).values()
     found = {name: entry.value for name, entry in future.result(20).items()}
     wanted = properties(broker_environment())
@@ -42,24 +42,24 @@ def test_a_started_broker_has_the_settings_of_the_container(native: Broker) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_a_broker_that_comes_back_has_what_it_was_given(native: Broker, prefix: str, how: str) -> None:
+def test_a_broker_that_comes_back_has_what_it_was_given(ours: Broker, prefix: str, how: str) -> None:
     topic = full_topic(ORDER_TOPIC, prefix)
-    publish(native, topic, b"before")
+    publish(ours, topic, b"before")
 
-    getattr(native.engine.broker, how)()
-    native.engine.broker.start()
-    publish(native, topic, b"after")
+    getattr(ours.engine.broker, how)()
+    ours.engine.broker.start()
+    publish(ours, topic, b"after")
 
-    assert read(native, topic) == [b"before", b"after"]
+    assert read(ours, topic) == [b"before", b"after"]
 
 
 @pytest.mark.slow
-def test_a_registry_that_comes_back_has_what_it_was_given(native: Broker) -> None:
-    subject = f"{native.registry_url}/subjects/{uuid4()}/versions"
+def test_a_registry_that_comes_back_has_what_it_was_given(ours: Broker) -> None:
+    subject = f"{ours.registry_url}/subjects/{uuid4()}/versions"
     given = requests.post(subject, json={"schema": '"string"'}, timeout=10).json()["id"]
 
-    native.engine.registry.kill()
-    native.engine.registry.start()
+    ours.engine.registry.kill()
+    ours.engine.registry.start()
 
     assert requests.get(f"{subject}/1", timeout=10).json()["id"] == given
 
