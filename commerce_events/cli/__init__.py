@@ -15,7 +15,9 @@ COMMANDS = {
     "demo": "commerce_events.cli.demo:demo",
     "doctor": "commerce_events.cli.doctor:doctor",
     "listen": "commerce_events.cli.listen:listen",
+    "schemas": "commerce_events.cli.schemas:schemas",
     "trigger": "commerce_events.cli.trigger:trigger",
+    "validate": "commerce_events.cli.validate:validate",
     "dev": "commerce_events.cli.dev:dev",
 }
 
