@@ -11,7 +11,7 @@ from typing import Any
 from . import seat
 from .decision import Case, RefundRequest, acknowledge, conclude
 from .desired import access_of, converge, held
-from .purchase import again, module_of
+from .purchase import again, content_digest, module_of
 from .state import WHOLE_ORDER, Grant, Order
 
 #: Failures that nothing but the line itself can mend: the ledger does not hold what they lack.
@@ -41,7 +41,8 @@ def resumed(case: Case, data: dict[str, Any]) -> None:
     for order, grant in _chosen(case, data):
         is_pending = grant.state in ("waiting", "held") and not grant.found
         if is_pending or (grant.state == "failed" and data.get("is_retry")):
-            line = next((line for line in paid["lines"] if line["line_id"] == grant.line_id), None)
+            line = next((line for line in paid["lines"] if line["line_id"] == grant.line_id
+                         and content_digest(line) == grant.content), None)  # a changed line is never applied (R2)
             if line is not None:
                 again(case, order, grant, line.get("beneficiary") or paid["learner"], line)
             elif grant.reason not in _NEEDS_THE_LINE:

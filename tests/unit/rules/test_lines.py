@@ -135,6 +135,14 @@ def test_r37_a_retry_waits_until_the_source_is_allowed(site: Site) -> None:
     assert site.one(again) == Result("completed", "ok", None, "verified")
 
 
+def test_r02_a_retry_does_not_apply_what_changed(site: Site) -> None:
+    site.course(exists=False)
+    site.tell(buy("o1"))
+    site.course(exists=True)
+    assert site.one(retry(order=buy("o1", "professional", user=2)[1])) == Result("completed", "ok", None, "verified")
+    assert (site.holds(), site.holds(2)) == ("verified", None)
+
+
 def test_r42_a_retry_with_the_stored_order_finds_the_product(site: Site) -> None:
     bought = order("o1", {"lms_user_id": 1}, [
         {"line_id": "a", "product_kind": "course_seat", "sku": "ABC", "quantity": 1},

@@ -110,6 +110,24 @@ def test_r18b_a_refund_that_overtakes_the_resumption_ends_as_if_it_had_not(site:
     assert site.holds(3) == "verified"
 
 
+def test_r18b_the_same_for_a_line_that_waited_for_room(site: Site) -> None:
+    site.course(is_full=True)
+    site.tell(buy("o1"))
+    site.course(is_full=False)
+    assert site.tell(give_back("o1", access_hint="keep"))[0] == Result("completed", "access_kept", None, "verified")
+    assert site.holds() == "verified"
+
+
+def test_r18b_a_failed_line_that_was_refunded_cannot_be_retried(site: Site) -> None:
+    site.course(exists=False)
+    site.tell(buy("o1"), give_back("o1"))
+    assert site.states == ["skipped"]
+    site.course(exists=True)
+    again = resume("o1")[0], {**resume("o1")[1], "is_retry": True}
+    assert site.tell(again) == []
+    assert site.holds() is None
+
+
 def test_r18b_a_smaller_refund_changes_nothing(site: Site) -> None:
     site.course(is_full=True)
     site.tell(buy("o1", quantity=2))
