@@ -19,6 +19,8 @@ from .memory import Memory
 from .strategies import Event, deliveries, worlds
 from .test_commutation import same_end
 
+pytestmark = pytest.mark.slow
+
 Plant = Callable[[pytest.MonkeyPatch], type[Memory] | None]
 
 
