@@ -166,17 +166,20 @@ class NativeEngine:
         partitions: int | None = None,
     ) -> list[str]:
         """See :class:`Engine`."""
-        client = AdminClient({"bootstrap.servers": self.bootstrap})
-        return topics_admin.create_topics(client, prefix, topics, partitions=partitions)
+        return topics_admin.create_topics(self._admin(), prefix, topics, partitions=partitions)
 
     def differences(self, prefix: str | None) -> list[topics_admin.Difference]:
         """See :class:`Engine`."""
-        return topics_admin.differences(AdminClient({"bootstrap.servers": self.bootstrap}), prefix)
+        return topics_admin.differences(self._admin(), prefix)
 
     @property
     def alive(self) -> bool:
         """See :class:`Engine`."""
         return all(server.alive for server in (self.registry, *self.brokers))
+
+    def _admin(self) -> AdminClient:
+        # librdkafka tells on stderr, at level 6, what it throws away when a client ends.
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 4})
 
 
 @contextmanager
