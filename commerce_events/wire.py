@@ -15,7 +15,7 @@ import io
 import re
 import socket
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any
 from uuid import UUID
@@ -23,8 +23,9 @@ from uuid import UUID
 import fastavro
 from fastavro.read import SchemaResolutionError
 
-from commerce_events import topics
+from commerce_events import compiled, topics
 from commerce_events.avsc import Schema, known, schema, schema_text
+from commerce_events.compiled import Read, Write
 from commerce_events.exceptions import ContractError
 from commerce_events.objects import from_dict, moment, to_dict
 from commerce_events.writers import accept_writer
@@ -51,6 +52,20 @@ def encode(event_type: str, body: dict[str, Any]) -> bytes:
     Raises:
         ContractError: the body does not fit the schema, or is too large to send.
     """
+    written = _compiled_writer(event_type)(body)
+    if written is None:
+        written = _encode(event_type, body)
+    if len(written) + HEADER_BYTES > MAX_VALUE_BYTES:
+        raise ContractError(
+            f"{len(written)} bytes are too many, the limit is {MAX_VALUE_BYTES}",
+            path=known(event_type).argument,
+            hint="Split the order's lines over several events of the same order.",
+        )
+    return written
+
+
+def _encode(event_type: str, body: dict[str, Any]) -> bytes:
+    """The general path of :func:`encode`, which says what is wrong."""
     out = io.BytesIO()
     try:
         fastavro.schemaless_writer(out, schema(event_type), body)
@@ -60,14 +75,17 @@ def encode(event_type: str, body: dict[str, Any]) -> bytes:
             path=known(event_type).argument,
             hint="Run `commerce-events validate` on it: it names the field.",
         ) from None
-    written = out.getvalue()
-    if len(written) + HEADER_BYTES > MAX_VALUE_BYTES:
-        raise ContractError(
-            f"{len(written)} bytes are too many, the limit is {MAX_VALUE_BYTES}",
-            path=known(event_type).argument,
-            hint="Split the order's lines over several events of the same order.",
-        )
-    return written
+    return out.getvalue()
+
+
+@cache
+def _compiled_writer(event_type: str) -> Write:
+    return compiled.writer(schema(event_type))
+
+
+@cache
+def _compiled_reader(event_type: str) -> Read:
+    return compiled.reader(schema(event_type))
 
 
 def decode(event_type: str, body: bytes | memoryview, writer: Schema | None = None) -> dict[str, Any]:
@@ -81,9 +99,12 @@ def decode(event_type: str, body: bytes | memoryview, writer: Schema | None = No
         ContractError: the bytes are not what the schema says.
     """
     own = schema(event_type) if event_type in topics.EVENT_TYPES or writer is None else None
+    plain = writer is None or writer is own
+    if plain and (read := _compiled_reader(event_type)(body)) is not None:  # type: ignore[arg-type]
+        return read
     stream = io.BytesIO(body)
     try:
-        if writer is None or writer is own:
+        if plain:
             decoded = fastavro.schemaless_reader(stream, own, None)  # type: ignore[arg-type]
         else:
             decoded = fastavro.schemaless_reader(stream, writer, own)
