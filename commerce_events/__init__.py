@@ -1,9 +1,9 @@
-"""Commerce events for Open edX: the contract, a client for stores, and a durable bus.
+"""Commerce events for Open edX: an order paid in a store becomes an enrollment, and a result comes back.
 
-The root exports what stores and consumers use; each name is imported when it is first asked for (PEP 562), so that
-``import commerce_events`` costs nothing and needs neither Django nor a Kafka client::
+The root holds the contract: what stores, the LMS and analysts share. Each name is imported when it is first asked for
+(PEP 562), so that ``import commerce_events`` costs nothing and needs neither Django nor a Kafka client::
 
-    from commerce_events import OrderData, StoreClient     # a store in any setting
+    from commerce_events import OrderData, validate        # a store in any setting
     from commerce_events import ORDER_PAID                 # a signal: needs the extra ``lms``
 """
 from __future__ import annotations
@@ -12,7 +12,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from commerce_events.bus.client import StoreClient
     from commerce_events.data import (
         FulfillmentData,
         LearnerData,
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
         ORDER_REFUNDED,
         REFUND_REQUESTED,
     )
-    from commerce_events.topics import EVENT_TYPES, FULFILLMENT_TOPIC, ORDER_TOPIC, full_topic, order_key
-    from commerce_events.validation import faults, validate
+    from commerce_events.topics import EVENT_TYPES, TOPICS, order_key
+    from commerce_events.validation import validate
     from commerce_events.wire import decode, encode, from_dict, to_dict
 
 __version__ = "0.1.0"
@@ -54,11 +53,10 @@ __all__ = [
     "FULFILLMENT_RETAINED",
     "FULFILLMENT_REVOKED",
     "FULFILLMENT_SKIPPED",
-    "FULFILLMENT_TOPIC",
     "ORDER_PAID",
     "ORDER_REFUNDED",
-    "ORDER_TOPIC",
     "REFUND_REQUESTED",
+    "TOPICS",
     "CommerceEventsError",
     "ContractError",
     "FulfillmentData",
@@ -70,14 +68,11 @@ __all__ = [
     "RefundData",
     "RefundLineData",
     "RefundRequestData",
-    "StoreClient",
     "TransientError",
     "__version__",
     "decode",
     "encode",
-    "faults",
     "from_dict",
-    "full_topic",
     "order_key",
     "to_dict",
     "validate",
@@ -85,7 +80,6 @@ __all__ = [
 
 #: Where each name lives, and the extra of the package that it needs ("" for none).
 _HOMES: dict[str, tuple[tuple[str, ...], str]] = {
-    "bus.client": (("StoreClient",), ""),
     "data": (
         ("FulfillmentData", "LearnerData", "OrderData", "OrderLineData", "RefundData", "RefundLineData",
          "RefundRequestData"), "",
@@ -97,8 +91,8 @@ _HOMES: dict[str, tuple[tuple[str, ...], str]] = {
         ("FULFILLMENT_COMPLETED", "FULFILLMENT_DEFERRED", "FULFILLMENT_FAILED", "FULFILLMENT_RETAINED",
          "FULFILLMENT_REVOKED", "FULFILLMENT_SKIPPED", "ORDER_PAID", "ORDER_REFUNDED", "REFUND_REQUESTED"), "lms",
     ),
-    "topics": (("EVENT_TYPES", "FULFILLMENT_TOPIC", "ORDER_TOPIC", "full_topic", "order_key"), ""),
-    "validation": (("faults", "validate"), ""),
+    "topics": (("EVENT_TYPES", "TOPICS", "order_key"), ""),
+    "validation": (("validate",), ""),
     "wire": (("decode", "encode", "from_dict", "to_dict"), ""),
 }  # fmt: skip
 _HOME = {name: (module, extra) for module, (names, extra) in _HOMES.items() for name in names}
