@@ -13,7 +13,11 @@ class FulfillmentConfig(AppConfig):
     verbose_name = "Commerce fulfillment"
 
     def ready(self) -> None:
-        """Connect the receivers that notice a changed learner."""
+        """Register the checks, and connect the receivers that notice a changed learner."""
+        from django.core.checks import register
+
+        from consumers.fulfillment import checks
         from consumers.fulfillment.signals import handlers
 
+        register(checks.settings)
         handlers.connect()
