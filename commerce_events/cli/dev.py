@@ -15,6 +15,7 @@ import click
 
 from commerce_events import wire
 from commerce_events.bus.embedded import Engine, embedded, native
+from commerce_events.bus.embedded.server import listens
 from commerce_events.exceptions import OperatorError
 from commerce_events.registry import Registry
 from commerce_events.topics import EVENT_TYPES, TOPICS, full_topic, subject
@@ -54,6 +55,9 @@ def dev(broker: str, prefix: str, port: int | None, registry_port: int | None, d
         for option, given in (("--port", port), ("--data", data)):
             if given is not None:
                 raise click.UsageError(f"{option} is for --broker kafka: the embedded one keeps nothing")
+    for option, wanted in (("--port", port), ("--registry-port", registry_port)):
+        if wanted is not None and listens(wanted):
+            raise OperatorError(f"port {wanted} is taken", hint=f"Give another {option}, or none: a free port is found.")
     try:
         with _ended_by_signals(), ExitStack() as running:
             click.echo(f"Starting {'Apache Kafka' if broker == 'kafka' else 'the embedded broker'} …", err=True)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -118,6 +119,19 @@ def test_the_registry_can_have_a_port_of_ones_choice() -> None:
     (port,) = free_ports(1)
     with dev("--format", "json", "--registry-port", str(port)) as running:
         assert facts(running)["registry_url"] == f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("flags", [("--broker", "kafka", "--port"), ("--registry-port",)])
+def test_a_port_that_is_taken_is_said_in_one_line(flags: tuple[str, ...]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [*COMMAND, *flags, port], env=environment(), capture_output=True, text=True, check=False, timeout=30
+        )
+
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == f"Error: port {port} is taken"
+    assert "Traceback" not in done.stderr
 
 
 def test_without_java_it_says_what_to_install_and_what_works_without(tmp_path: Path) -> None:
