@@ -57,7 +57,7 @@ def dev(broker: str, prefix: str, port: int | None, registry_port: int | None, d
                 raise click.UsageError(f"{option} is for --broker kafka: the embedded one keeps nothing")
     for option, wanted in (("--port", port), ("--registry-port", registry_port)):
         if wanted is not None and listens(wanted):
-            raise OperatorError(f"port {wanted} is taken", hint=f"Give another {option}, or none: a free port is found.")
+            raise OperatorError(f"port {wanted} is taken", hint=f"Give another {option}, or none for a free port.")
     try:
         with _ended_by_signals(), ExitStack() as running:
             click.echo(f"Starting {'Apache Kafka' if broker == 'kafka' else 'the embedded broker'} …", err=True)
