@@ -4,8 +4,10 @@ import threading
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
 
+from commerce_events.bus.embedded.server import Server
+from tests.engines.docker import Container
 from tests.engines.schema import TestDatabase
 
 VENDOR = {"sqlite": "sqlite", "postgresql": "postgresql", "mariadb": "mysql"}
@@ -52,3 +54,36 @@ def test_servers_isolate_as_the_platform_does(database: TestDatabase) -> None:
 def test_djangos_own_test_database_is_another_one() -> None:
     assert connection.vendor == "sqlite"
     assert not get_user_model().objects.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_server_that_comes_back_has_what_was_committed(database: TestDatabase, how: str) -> None:
+    server = stoppable(database)
+    get_user_model().objects.create_user("learner", "learner@example.com")
+
+    getattr(server, how)()
+    with pytest.raises(DatabaseError):
+        get_user_model().objects.count()
+    server.start()
+    connection.close()
+
+    assert get_user_model().objects.get().username == "learner"
+
+
+def test_a_paused_server_takes_no_new_connection_until_it_goes_on(database: TestDatabase) -> None:
+    server = stoppable(database)
+    connection.close()
+
+    server.pause()
+    with pytest.raises(DatabaseError):
+        connection.ensure_connection()  # waits for the time limit of the settings
+    server.resume()
+
+    assert not get_user_model().objects.exists()
+
+
+def stoppable(database: TestDatabase) -> Server | Container:
+    if database.server is None:
+        pytest.skip("the server is not ours to stop")
+    return database.server
