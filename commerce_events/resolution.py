@@ -80,7 +80,7 @@ class _Pair:
         elif isinstance(reader, list):
             yield from self._branch(reader, writer, path)
         elif isinstance(reader, str) or isinstance(writer, str):
-            if reader != writer and not (isinstance(writer, str) and reader in PROMOTIONS.get(writer, ())):
+            if reader != writer and not _promotes(writer, reader):
                 yield Obstacle(path, f"{_title(writer)} cannot be read as {_title(reader)}")
         else:
             yield from self._complex(reader, writer, path)
@@ -102,7 +102,7 @@ class _Pair:
             return reader["type"] == writer["type"] and (
                 reader["type"] not in NAMED or _short(reader) == _short(writer)
             )
-        return isinstance(writer, str) and (reader == writer or reader in PROMOTIONS.get(writer, ()))
+        return bool(reader == writer) or _promotes(writer, reader)
 
     def _complex(self, reader: dict[str, Any], writer: dict[str, Any], path: str) -> Iterator[Obstacle]:
         kind = reader["type"]
@@ -130,6 +130,10 @@ class _Pair:
                     yield from self.obstacles(field["type"], written[field["name"]]["type"], below)
                 elif "default" not in field:
                     yield Obstacle(below, "required, and the writer does not write it")
+
+
+def _promotes(writer: Any, reader: Any) -> bool:
+    return isinstance(writer, str) and isinstance(reader, str) and reader in PROMOTIONS.get(writer, ())
 
 
 def _short(node: dict[str, Any]) -> str:

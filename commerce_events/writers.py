@@ -37,22 +37,28 @@ def accept_writer(event_type: str, text: str) -> Schema:
     if len(text) > MAX_TEXT:
         raise _refused(f"longer than {MAX_TEXT} characters")
     try:
-        same = avsc.compact(text)
-        if event_type in topics.EVENT_TYPES:
-            if same == avsc.schema_text(event_type):
-                return avsc.schema(event_type)
-            if same in avsc.released(event_type):
-                return avsc.parsed(json.loads(same))
-        writer = avsc.parsed(_without_logical_types(json.loads(text)))
+        return _accepted(event_type, text)
+    except ContractError:
+        raise
     except RecursionError:
         raise _refused("nested too deeply") from None
     except Exception as error:
         raise _refused(f"cannot be parsed ({type(error).__name__})") from error
-    if writer["type"] != "record":
-        raise _refused("no record")
+
+
+def _accepted(event_type: str, text: str) -> Schema:
+    same = avsc.compact(text)
+    ours = event_type in topics.EVENT_TYPES
+    if ours and same == avsc.schema_text(event_type):
+        return avsc.schema(event_type)
+    if ours and same in avsc.released(event_type):
+        return avsc.parsed(json.loads(same))
+    writer = avsc.parsed(_bare(json.loads(text)))
     look = _Look(writer)
     look.extent(writer)
-    if event_type in topics.EVENT_TYPES:
+    if plain(writer, {})["type"] != "record":
+        raise _refused("no record")
+    if ours:
         for found in obstacles(avsc.schema(event_type), writer):
             raise ContractError(
                 f"the writer's schema does not fit: {found.message}", path=found.path,
@@ -67,10 +73,11 @@ def _refused(message: str) -> ContractError:
     return ContractError(f"the writer's schema is refused: {message}", hint="Write with the .avsc of schemas/.")
 
 
-def _without_logical_types(node: Any) -> Any:
+def _bare(node: Any) -> Any:
+    """The schema without logical types, and without the marks by which fastavro takes a schema as already parsed."""
     if isinstance(node, dict):
-        return {key: _without_logical_types(value) for key, value in node.items() if key != "logicalType"}
-    return [_without_logical_types(item) for item in node] if isinstance(node, list) else node
+        return {key: _bare(value) for key, value in node.items() if key != "logicalType" and not key.startswith("__")}
+    return [_bare(item) for item in node] if isinstance(node, list) else node
 
 
 class Extent(NamedTuple):

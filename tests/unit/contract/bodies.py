@@ -57,7 +57,10 @@ REFUND: Body = {
             "lms_user_id": None, "username": None, "email": None, "email_verified": False, "store_customer_id": None,
         },
         "lines": [
-            {"line_id": "1", "quantity": 1, "refunded_total": 1, "ordered_quantity": 1, "course_key": None, "mode": None},
+            {
+                "line_id": "1", "quantity": 1, "refunded_total": 1, "ordered_quantity": 1, "course_key": None,
+                "mode": None,
+            },
         ],
     }
 }  # fmt: skip
@@ -74,7 +77,7 @@ def changed(body: Body, path: str, value: Any) -> Body:
     return made
 
 
-# ------------------------------------------------------------------------------------------------- every legitimate value
+# -------------------------------------------------------------------------------------------- every legitimate value
 
 #: What no database keeps is no text: NUL and lone surrogates.
 CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
@@ -137,8 +140,9 @@ def _lawful(made: Any, fixed: dict[str, Any]) -> Any:
         changes["order_key"] = f"{made.source}:{made.order_id}"
     if isinstance(made, data.RefundLineData):
         changes["refunded_total"] = max(made.refunded_total, made.quantity)
-    if isinstance(made, data.OrderData) and not (made.learner.lms_user_id or made.learner.username or made.learner.email):
-        changes["learner"] = attr.evolve(made.learner, email="learner@example.com")
+    if isinstance(made, data.OrderData):
+        who = made.learner
+        changes["learner"] = who if who.lms_user_id or who.username else attr.evolve(who, email="learner@example.com")
     return attr.evolve(made, **changes)
 
 

@@ -169,10 +169,13 @@ def test_whatever_stands_in_a_field_the_answer_is_yes_or_a_contract_error(data: 
     paths += [f"order.lines.0.{name}" for name in ORDER["order"]["lines"][0]]
     paths += [f"order.learner.{name}" for name in ORDER["order"]["learner"]]
     body = changed(ORDER, data.draw(st.sampled_from(paths)), data.draw(JSON))
-    every = list(faults(ORDER_PAID_TYPE, body))
+    every = [(fault.path, fault.message) for fault in faults(ORDER_PAID_TYPE, body)]
+    assert _first(body) in (every or [None])
+
+
+def _first(body: Any) -> tuple[str, str] | None:
     try:
         validate(ORDER_PAID_TYPE, body)
     except ContractError as first:
-        assert (first.path, first.message) in [(fault.path, fault.message) for fault in every]
-    else:
-        assert every == []
+        return first.path, first.message
+    return None
