@@ -40,8 +40,10 @@ class Directory:
         for user_id in by_id:  # a line that was decided before is decided again by its user's id alone
             asked.setdefault((user_id, None, None), {"lms_user_id": user_id})
         for key, who in asked.items():
-            address = key[2]
-            if ambiguous and address and rules.fold(address) in ambiguous:
+            given_id, name, address = key
+            if name is None and address is None and given_id in by_id and not by_id[given_id].is_retired:
+                self._known[key] = Learner("found", given_id)  # nearly every order: an id, and nothing else
+            elif ambiguous and address and rules.fold(address) in ambiguous:
                 # two accounts under one address, told apart only by case: no order may be delivered to either
                 self._known[key] = Learner("conflict")
             else:
