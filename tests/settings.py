@@ -25,6 +25,8 @@ INSTALLED_APPS = [
     "openedx_events",
     "edx_event_bus_kafka",
 ]
+if os.environ.get("COMMERCE_EVENTS_TEST_KILL"):
+    INSTALLED_APPS.append("tests.proof.killer.KillerConfig")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 _file = Path(tempfile.gettempdir(), f"commerce-events-tests-{os.getuid()}.sqlite3")
