@@ -158,6 +158,8 @@ def _number(b: bytes, i: int) -> tuple[int, int]:
         if n < 128:
             break
         shift += 7
+        if shift > 63:  # a megabyte of one number would take minutes
+            raise Unusual
     if value >> 64:
         raise Unusual
     return (value >> 1) ^ -(value & 1), i

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import io
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -72,6 +73,16 @@ def test_a_body_that_was_cut_is_refused(cut: int) -> None:
 def test_the_whole_buffer_must_be_used(more: bytes) -> None:
     with pytest.raises(ContractError, match=f"{len(more)} bytes are left over"):
         wire.decode(ORDER_PAID_TYPE, wire.encode(ORDER_PAID_TYPE, ORDER) + more)
+
+
+@pytest.mark.parametrize("byte", [b"\xff", b"\x80", b"\x01", b"\x02"])
+def test_many_of_one_byte_is_refused_at_once(byte: bytes) -> None:
+    """A number without an end above all: building it would take minutes."""
+    start = time.process_time()
+    for prefix in (b"", wire.encode(ORDER_PAID_TYPE, ORDER)[:40]):
+        with pytest.raises(ContractError):
+            wire.decode(ORDER_PAID_TYPE, prefix + byte * 300_000)
+    assert time.process_time() - start < 3
 
 
 def test_a_body_framed_twice_is_refused() -> None:
