@@ -68,9 +68,10 @@ class Registry:
                     f"schema id {schema_id} is unknown to the registry",
                     hint="The producer uses another registry, or did not register.",
                 )
+            text = self._field(answer, "schema", str)
             if answer.get("schemaType", "AVRO") != "AVRO":
                 raise ContractError(f"schema id {schema_id} is no Avro schema", hint="Events are written in Avro.")
-            self._texts[schema_id] = self._field(answer, "schema", str)
+            self._texts[schema_id] = text
         return self._texts[schema_id]
 
     def find(self, subject: str, text: str) -> int | None:

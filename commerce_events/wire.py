@@ -107,7 +107,7 @@ def decode(event_type: str, body: bytes | memoryview, writer: Schema | None = No
         if plain:
             decoded = fastavro.schemaless_reader(stream, own, None)  # type: ignore[arg-type]
         else:
-            decoded = fastavro.schemaless_reader(stream, writer, own)
+            decoded = fastavro.schemaless_reader(stream, writer, own)  # type: ignore[arg-type]
     except _UNREADABLE as error:
         raise ContractError(
             f"the bytes do not follow their schema ({type(error).__name__})",

@@ -58,11 +58,11 @@ def validate(files: tuple[str, ...], event_type: str | None, how: str) -> None:
                 records += _checked(found, event_type)
         except ContractError as error:
             events += 1
-            records.append(_record(file, "", error))
+            records.append(_record(_name(file), "", error))
     if not events:
         raise ContractError("there is no event in it", path=", ".join(files), hint='An event is {"order": {...}}.')
-    wrong = {(record["file"]) for record in records if record["state"] == "wrong"}
-    show(records, COLUMNS if wrong else COLUMNS[:3], how)
+    wrong = {record["file"] for record in records if record["state"] == "wrong"}
+    show(records, COLUMNS if wrong or how != "table" else COLUMNS[:3], how)
     if wrong:
         count = sum(record["state"] == "wrong" for record in records)
         raise ContractError(
@@ -74,7 +74,7 @@ def validate(files: tuple[str, ...], event_type: str | None, how: str) -> None:
 
 def _events(file: str) -> Iterator[_Found]:
     """Every event in a file."""
-    name = "stdin" if file == "-" else file
+    name = _name(file)
     try:
         text = (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
     except UnicodeDecodeError:
@@ -82,6 +82,10 @@ def _events(file: str) -> Iterator[_Found]:
     values = _parsed(text)
     for i, value in enumerate(values, start=1):
         yield _Found(f"{name}:{i}" if len(values) > 1 else name, value)
+
+
+def _name(file: str) -> str:
+    return "stdin" if file == "-" else file
 
 
 def _parsed(text: str) -> list[Any]:
