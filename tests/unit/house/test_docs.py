@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import re
 import shlex
 import textwrap
@@ -14,6 +15,8 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from commerce_events.cli import main
+from commerce_events.topics import EVENT_TYPES
+from commerce_events.validation import faults
 from consumers.fulfillment.rules.reasons import REASONS
 from docs.from_code import commands, settings
 from docs.generate import PAGES, REFERENCES, made
@@ -122,6 +125,14 @@ def test_the_readme_keeps_the_order_of_the_platform() -> None:
 def test_python_snippets_are_python(page: Path) -> None:
     for snippet in blocks(page, "python"):
         compile(snippet, str(page), "exec")
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda path: path.name)
+def test_json_snippets_are_valid_events(page: Path) -> None:
+    for snippet in blocks(page, "json"):
+        body = json.loads(snippet)
+        (event_type,) = (row.event_type for row in EVENT_TYPES.values() if row.argument in body)
+        assert list(faults(event_type, body)) == []
 
 
 @pytest.mark.parametrize("name", PAGES)
