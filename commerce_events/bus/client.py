@@ -1,7 +1,7 @@
 """A store's own producer, without Django: what ``publish`` returns from is on the broker, what is not there raises.
 
     >>> with StoreClient("localhost:9092", "http://localhost:8081", prefix="prod") as client:   # doctest: +SKIP
-    ...     client.publish(ORDER_PAID_TYPE, {"order": {...}})
+    ...     client.publish_order_paid(OrderData(...))
     Placed(topic='prod-commerce-order-lifecycle', partition=3, offset=17)
 
 A store with a database of its own should rather write an outbox in the transaction of the order; a process that dies
@@ -9,6 +9,7 @@ between its commit and ``publish`` loses the event, and only the store's sweep f
 """
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Mapping
@@ -17,12 +18,43 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import KafkaException, Producer
+import attr
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from commerce_events import topics, wire
-from commerce_events.exceptions import ContractError, TransientError
+from commerce_events.avsc import known
+from commerce_events.bus.partitions import partition_of
+from commerce_events.data import OrderData, RefundData
+from commerce_events.exceptions import CommerceEventsError, ContractError, OperatorError, TransientError
 from commerce_events.registry import Registry
 from commerce_events.validation import validate
+
+__all__ = ["Placed", "StoreClient", "partition_of"]
+
+log = logging.getLogger("commerce_events.kafka")
+
+#: What makes an acknowledged event a safe one; no setting of the caller's goes over it.
+SAFE = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "partitioner": "murmur2_random",
+    "allow.auto.create.topics": False,
+    "topic.metadata.propagation.max.ms": 5000,  # a topic that is not there is told soon
+    "log.connection.close": False,
+}
+_NO_TOPIC = "Is the prefix right, and were the topics created? `commerce-events doctor` looks."
+_HINTS = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART: _NO_TOPIC,
+    KafkaError._UNKNOWN_TOPIC: _NO_TOPIC,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "This user needs the right to write to the topic.",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "This user needs the right IdempotentWrite on the cluster.",
+    KafkaError.SASL_AUTHENTICATION_FAILED: "Check user and password.",
+    KafkaError._AUTHENTICATION: "Check user and password.",
+    KafkaError._SSL: "Check the certificates.",
+}
+_TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE}
+
+Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +67,14 @@ class Placed:
 
 
 class StoreClient:
-    """Publishes order events.
+    """Publishes order events. Threads may share one; a process that forks makes one in each child.
 
     Arguments:
-        kafka: any librdkafka settings: security, compression.
+        bootstrap: Kafka's ``host:port``, several with commas.
+        registry_url: the registry's Confluent-compatible API.
+        prefix: of the topics; ask the operator of the LMS.
+        kafka: any librdkafka settings: security, compression. Those of :data:`SAFE` cannot be changed.
+        registry_auth: user (API key) and password (secret).
         source: ``ce_source``, a URI of the service.
         register: register missing schemas; in production a command does it once.
         timeout: seconds until an unanswered publish raises.
@@ -52,51 +88,55 @@ class StoreClient:
         self.prefix, self.source, self.register, self.timeout = prefix, source, register, timeout
         self.registry = Registry(registry_url, auth=registry_auth)
         self._ids: dict[str, int] = {}
-        self._producer = Producer({
-            "bootstrap.servers": bootstrap, "enable.idempotence": True, "acks": "all", "partitioner": "murmur2_random",
-            "log.connection.close": False, "linger.ms": 5, "message.timeout.ms": int(timeout * 1000), "allow.auto.create.topics": False,
-            **(kafka or {}),
-        })  # fmt: skip
+        self._config = {
+            "linger.ms": 5, **(kafka or {}), "bootstrap.servers": bootstrap, **SAFE,
+            "message.timeout.ms": max(1, int(timeout * 1000)), "error_cb": self._trouble,
+        }  # fmt: skip
+        self._last_trouble: KafkaError | None = None
+        self._producer = self._connected()
 
-    def publish(self, event_type: str, body: Mapping[str, Any], message_id: uuid.UUID | None = None) -> Placed:
+    def publish_order_paid(self, order: OrderData | Body) -> Placed:
+        """Publish that an order was paid. See :meth:`publish`.
+
+        Arguments:
+            order: the object, or its fields as a dictionary.
+        """
+        return self.publish(topics.ORDER_PAID_TYPE, {"order": _plain(order)})
+
+    def publish_order_refunded(self, refund: RefundData | Body) -> Placed:
+        """Publish that some or all of an order was reversed. See :meth:`publish`.
+
+        Arguments:
+            refund: the object, or its fields as a dictionary.
+        """
+        return self.publish(topics.ORDER_REFUNDED_TYPE, {"refund": _plain(refund)})
+
+    def publish(self, event_type: str, body: Body, message_id: uuid.UUID | None = None) -> Placed:
         """Publish one event and wait for the broker's word.
 
         Arguments:
             body: ``{"order": {...}}``, as dictionaries; ``wire.to_dict`` makes them of the attrs objects.
 
         Raises:
-            ContractError: the event breaks the contract; nothing was sent.
+            ContractError: the event breaks the contract, or is larger than the broker takes; nothing was sent.
             TransientError: broker or registry did not answer in time; it may or may not have arrived. Publish it again:
                 the same content is recognised.
+            OperatorError: no such topic, no permission, or the schema is not registered; the hint says what to do.
         """
-        known = topics.EVENT_TYPES.get(event_type)
-        if known is None:
-            raise ContractError(f"{event_type} is no event type of this contract")
-        validate(event_type, dict(body))
-        topic = topics.full_topic(known.topic, self.prefix)
-        value = wire.frame(self._schema_id(topic, event_type), wire.encode(event_type, dict(body)))
+        row = known(event_type)
+        content = dict(body)
+        validate(event_type, content)
+        topic = topics.full_topic(row.topic, self.prefix)
+        value = wire.frame(self._schema_id(topic, event_type), wire.encode(event_type, content))
         headers = wire.headers(event_type, message_id or uuid.uuid4(), datetime.now(UTC), self.source)
-        reports: list[tuple[Any, Any]] = []
-        self._producer.produce(
-            topic, key=body[known.argument]["order_key"].encode(), value=value, headers=headers,  # type: ignore[arg-type]
-            on_delivery=lambda error, message: reports.append((error, message)),
-        )  # fmt: skip
-        deadline = time.monotonic() + self.timeout + 1
-        while not reports and time.monotonic() < deadline:
-            self._producer.poll(0.1)
-        error, message = reports[0] if reports else ("no answer in time", None)
-        if error is not None or message is None:
-            raise TransientError(f"not acknowledged by the broker: {error}")
-        return Placed(topic, message.partition(), message.offset())
-
-    def _schema_id(self, topic: str, event_type: str) -> int:
-        if event_type not in self._ids:
-            ask = self.registry.register if self.register else self.registry.look_up
-            self._ids[event_type] = ask(topics.subject(topic, event_type), wire.schema_text(event_type))
-        return self._ids[event_type]
+        return self._send(topic, content[row.argument]["order_key"].encode(), value, headers)
 
     def close(self) -> None:
-        """Wait for what is under way."""
+        """Wait for what is under way.
+
+        Raises:
+            TransientError: it was not acknowledged in time.
+        """
         left = self._producer.flush(self.timeout)
         if left:
             raise TransientError(f"{left} messages were not acknowledged by the broker")
@@ -111,22 +151,58 @@ class StoreClient:
             if kind is None:
                 raise
 
+    def _connected(self) -> Producer:
+        try:
+            return Producer({**self._config, "logger": log})
+        except KafkaException as error:
+            raise OperatorError(
+                f"the Kafka client does not take its settings: {error.args[0].str()}",
+                hint="Its settings are those of librdkafka, CONFIGURATION.md.",
+            ) from error
 
-def partition_of(key: str, partitions: int) -> int:
-    """The partition of a key: murmur2 over its UTF-8 bytes, as Java's default partitioner has it."""
-    return (_murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+    def _send(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> Placed:
+        reports: list[tuple[KafkaError | None, Any]] = []
+        producer = self._producer
+        self._last_trouble = None
+        try:
+            producer.produce(
+                topic, key=key, value=value, headers=headers,  # type: ignore[arg-type]
+                on_delivery=lambda error, message: reports.append((error, message)),
+            )  # fmt: skip
+        except BufferError:
+            raise TransientError("the queue of the Kafka client is full: the broker takes nothing") from None
+        except KafkaException as error:
+            raise self._failure(error.args[0], topic) from error
+        deadline = time.monotonic() + self.timeout + 1
+        while not reports and time.monotonic() < deadline:
+            producer.poll(0.05)
+        if not reports:
+            raise TransientError("not acknowledged by the broker: no answer in time")
+        failed, message = reports[0]
+        if failed is not None:
+            raise self._failure(failed, topic)
+        return Placed(topic, message.partition(), message.offset())
+
+    def _failure(self, error: KafkaError, topic: str) -> CommerceEventsError:
+        if error.fatal():  # an idempotent producer that lost its place never sends again; the next call has a new one
+            self._producer = self._connected()
+        if error.code() in _TOO_LARGE:
+            return ContractError(f"larger than the broker takes: {error.str()}", hint="Ask for max.message.bytes.")
+        cause = error if error.code() in _HINTS else self._last_trouble
+        if cause is not None and cause.code() in _HINTS:
+            return OperatorError(f"the broker refuses {topic}: {cause.str()}", hint=_HINTS[cause.code()])
+        return TransientError(f"not acknowledged by the broker: {error.str()}")
+
+    def _trouble(self, error: KafkaError) -> None:
+        """What librdkafka tells beside delivery reports: a message whose login failed merely times out."""
+        self._last_trouble = error
+
+    def _schema_id(self, topic: str, event_type: str) -> int:
+        if event_type not in self._ids:
+            ask = self.registry.register if self.register else self.registry.look_up
+            self._ids[event_type] = ask(topics.subject(topic, event_type), wire.schema_text(event_type))
+        return self._ids[event_type]
 
 
-def _murmur2(data: bytes) -> int:
-    mixer, mask = 0x5BD1E995, 0xFFFFFFFF
-    value = 0x9747B28C ^ len(data)
-    whole = len(data) & ~3
-    for at in range(0, whole, 4):
-        k = int.from_bytes(data[at : at + 4], "little") * mixer & mask
-        k = (k ^ (k >> 24)) * mixer & mask
-        value = (value * mixer & mask) ^ k
-    rest = data[whole:]
-    if rest:
-        value = (value ^ int.from_bytes(rest, "little")) * mixer & mask
-    value = (value ^ (value >> 13)) * mixer & mask
-    return value ^ (value >> 15)
+def _plain(event: Any) -> dict[str, Any]:
+    return wire.to_dict(event) if attr.has(type(event)) else dict(event)

@@ -115,7 +115,7 @@ def _set(body: Any, assignment: str) -> None:
 
 
 def _show(event_type: str, body: dict[str, Any], encoded: bytes, how: str) -> None:
-    from commerce_events.bus.client import partition_of
+    from commerce_events.bus.partitions import partition_of
 
     (inner,) = body.values()
     key = inner["order_key"]
