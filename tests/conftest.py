@@ -42,7 +42,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"    {len(missed)} tests could not be shown. {'; '.join(sorted(set(missed)))}")
 
 
-def pytest_unconfigure() -> None:
+def pytest_sessionfinish() -> None:
     for search in SEARCHES.values():
         search.close()
 
@@ -70,6 +70,7 @@ def prefix(broker: Broker, settings: Any) -> str:
     settings.EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = broker.bootstrap
     settings.EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = broker.registry_url
     settings.EVENT_BUS_TOPIC_PREFIX = unique
+    settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, "CONSUMER_GROUP": unique}
     return unique
 
 

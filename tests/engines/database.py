@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import pwd
 import shutil
@@ -100,7 +101,7 @@ def _lacks_mariadb() -> str:
 
 def _lacks_driver() -> str:
     try:
-        import MySQLdb  # noqa: F401
+        importlib.import_module("MySQLdb")
     except ImportError:
         return "mysqlclient is not installed"
     return ""

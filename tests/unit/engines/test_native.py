@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 import requests
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
 from commerce_events.bus.embedded.settings import broker_environment, properties
 from commerce_events.topics import ORDER_TOPIC, full_topic
@@ -87,7 +87,7 @@ def publish(broker: Broker, topic: str, value: bytes) -> None:
     assert producer.flush(30) == 0
 
 
-def read(broker: Broker, topic: str) -> list[bytes]:
+def read(broker: Broker, topic: str) -> list[bytes | None]:
     """What stands on the first partition."""
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": str(uuid4()), "enable.auto.commit": False})
     try:
