@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "RESEND_EVERY": 60,  # seconds between two re-sends for one order
     "UNKNOWN_ATTEMPTS": 5,  # tries after an exception nobody foresaw, then held for a person
     "TRANSIENT_HOURS": 48,  # hours of transient failure, then held
+    "SESSION_TIMEOUT": 10,  # seconds after which the partitions of a consumer that died go to another
     "LEASE": 30,  # seconds the relay's lease runs without being renewed
     "REGISTER_SCHEMAS": False,  # register missing schemas by itself; in production a command does
     "MAX_VALUE_BYTES": 1 << 20,

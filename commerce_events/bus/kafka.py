@@ -5,7 +5,7 @@ Every question has a timeout, and an answer that does not come is a ``TransientE
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import requests
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from commerce_events.exceptions import TransientError
+from commerce_events.exceptions import OperatorError, TransientError
 
 TIMEOUT = 10.0
 
@@ -115,3 +115,20 @@ def send_raw(bootstrap: str, topic: str, value: bytes, headers: list[tuple[str, 
     producer.produce(topic, key=key, value=value, headers=headers)
     if producer.flush(TIMEOUT):
         raise TransientError("the broker did not acknowledge")
+
+
+def commit(client: Consumer, offsets: Mapping[tuple[str, int], int]) -> None:
+    """Commit offsets of a group from outside of it.
+
+    Raises:
+        OperatorError: the group has members; only they may.
+    """
+    try:
+        client.commit(
+            offsets=[TopicPartition(*at, offset) for at, offset in offsets.items()], asynchronous=False
+        )
+    except KafkaException as error:
+        raise OperatorError(
+            f"the group's offsets cannot be set: {error.args[0].str()}",
+            hint="Stop the consumers of the group first; then say it again.",
+        ) from error

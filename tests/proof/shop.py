@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from confluent_kafka import TopicPartition
 from django.contrib.auth import get_user_model
 
 from commerce_events import topics
 from commerce_events.bus.client import StoreClient
 from commerce_events.bus.reader import Heard, Reader
+from commerce_events.exceptions import TransientError
 from commerce_events.identity import text_digest
 from commerce_events.registry import Registry
 from commerce_events.testing import builders
@@ -34,6 +36,7 @@ class Shop:
             ReferenceCourse.objects.create(
                 digest=text_digest(key), course_key=key, modes={"audit": None, "verified": None, "honor": None}
             )
+        self._known: set[str] = set()  # courses that are there
         self.expected: dict[tuple[int, str], str] = {}  # the seats that must be there at the end
         self.orders: list[str] = []
 
@@ -48,14 +51,32 @@ class Shop:
             self.expected[learner, key] = "verified"
         lines = [builders.line(str(i), key) for i, key in enumerate(keys)]
         body = builders.order_paid(order_id, lms_user_id=learner, lines=lines, **more)
-        self.client.publish(topics.ORDER_PAID_TYPE, body)
+        self._publish(topics.ORDER_PAID_TYPE, body)
         self.orders.append(f"shop:{order_id}")
         return body
 
+    def prepare(self, orders: int) -> None:
+        """Make the courses of so many orders: what is published then needs no database."""
+        for number in range(-(-orders // len(self.learners)) * 2):
+            self._course(f"{COURSES[number % len(COURSES)]}-{number}")
+
     def _course(self, key: str) -> None:
-        ReferenceCourse.objects.get_or_create(
-            digest=text_digest(key), defaults={"course_key": key, "modes": {"audit": None, "verified": None}}
-        )
+        if key not in self._known:
+            ReferenceCourse.objects.get_or_create(
+                digest=text_digest(key), defaults={"course_key": key, "modes": {"audit": None, "verified": None}}
+            )
+            self._known.add(key)
+
+    def _publish(self, event_type: str, body: dict[str, Any]) -> None:
+        """Until the broker has it: the same content twice is one event."""
+        until = time.monotonic() + 120
+        while True:
+            try:
+                self.client.publish(event_type, body)
+                return
+            except TransientError:
+                if time.monotonic() > until:
+                    raise
 
     def refunded(self, number: int, lines: Iterable[int] = (0, 1)) -> None:
         """Publish the refund of some lines of an order, in full."""
@@ -64,7 +85,7 @@ class Shop:
         for i in lines:
             self.expected.pop((learner, f"{COURSES[(first + i) % len(COURSES)]}-{first + i}"), None)
         refund_lines = [builders.refund_line(str(i)) for i in lines]
-        self.client.publish(
+        self._publish(
             topics.ORDER_REFUNDED_TYPE,
             builders.order_refunded(f"o{number}", is_full=len(refund_lines) == 2, lines=refund_lines),
         )
@@ -86,6 +107,15 @@ class Shop:
             while len(heard) < ends and time.monotonic() < until:
                 heard += reader.read(0.5)
             return heard
+        finally:
+            reader.close()
+
+    def end(self, topic: str, partition: int) -> int:
+        """The next offset of a partition."""
+        reader = Reader({"bootstrap.servers": self.broker.bootstrap}, Registry(self.broker.registry_url), [topic])
+        try:
+            high: int = reader.client.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1]
+            return high
         finally:
             reader.close()
 

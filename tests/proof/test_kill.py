@@ -18,7 +18,7 @@ def test_a_consumer_that_dies_there_loses_and_repeats_nothing(
     point: str, database: Any, shop: Shop, processes: Processes
 ) -> None:
     # the handle stage works only on what does not go straight
-    settings = {"BATCH": 5, "STRAIGHT_PATH": not point.startswith("handle")}
+    settings = {"BATCH": 5, "SESSION_TIMEOUT": 6, "STRAIGHT_PATH": not point.startswith("handle")}
     for number in range(12):
         shop.paid(number)
     for number in range(0, 12, 3):

@@ -1,0 +1,124 @@
+"""``manage.py commerce_gaps``: partitions that were halted, why, and the decision to read on."""
+from __future__ import annotations
+
+import argparse
+import csv
+import getpass
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from commerce_events.bus import clients, kafka, positions
+from commerce_events.bus.conf import bus_settings
+from commerce_events.exceptions import CommerceEventsError, OperatorError
+from commerce_events.models import Gap
+
+EPILOG = """
+examples:
+  manage.py commerce_gaps                          open gaps, and what to do about each
+  manage.py commerce_gaps --accept 3               what reading on behind gap 3 would do (changes nothing)
+  manage.py commerce_gaps --accept 3 --yes         read on at the first message that is still there
+  manage.py commerce_gaps --accept all --at latest --yes
+
+A running consumer goes on within a minute, or at once when it is restarted.
+"""
+FIELDS = ("id", "topic", "partition", "reason", "from_offset", "to_offset", "detected_at", "resolved_at", "resolution")
+
+
+class Command(BaseCommand):
+    """List gaps; accept them."""
+
+    help = "Show partitions halted at a gap, and read on behind it. Changes nothing without --yes."
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """The parser keeps the line breaks of the examples."""
+        kwargs.setdefault("epilog", EPILOG)
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Flags."""
+        parser.add_argument("--all", action="store_true", help="resolved gaps too")
+        parser.add_argument("--accept", metavar="ID|all", help="read on behind this gap")
+        parser.add_argument(
+            "--at", choices=("earliest", "latest"), default="earliest",
+            help="where to read on: everything still there (default; what was handled is recognised), or only new messages",
+        )  # fmt: skip
+        parser.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
+        parser.add_argument("--by", default="", help="who decides, for the record (default: the user of this shell)")
+        parser.add_argument("--format", choices=("table", "json", "ndjson", "csv"), default="table")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """List, or accept."""
+        try:
+            if options["accept"]:
+                self._accept(options)
+            else:
+                self._list(options)
+        except CommerceEventsError as error:
+            hint = error.hint if isinstance(error, OperatorError) else "Nothing was changed; try again."
+            raise CommandError(f"{error}\n{hint}", returncode=3) from error
+
+    def _list(self, options: dict[str, Any]) -> None:
+        gaps = Gap.objects.all() if options["all"] else Gap.objects.filter(resolved_at=None)
+        rows = [{name: _plain(getattr(gap, name)) for name in FIELDS} for gap in gaps]
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(rows, indent=2))
+        elif options["format"] == "ndjson":
+            for row in rows:
+                self.stdout.write(json.dumps(row))
+        elif options["format"] == "csv":
+            writer = csv.DictWriter(sys.stdout, FIELDS)
+            writer.writeheader()
+            writer.writerows(rows)
+        else:
+            for row in rows:
+                self.stdout.write(
+                    f"gap {row['id']}: {row['topic']}[{row['partition']}] from offset {row['from_offset']}, "
+                    f"seen {row['detected_at']}"
+                    + (f", {row['resolution']}" if row["resolved_at"] else "")
+                    + f"\n  {positions.GAPS.get(str(row['reason']), row['reason'])}"
+                    + ("" if row["resolved_at"] else f"\n  to read on: commerce_gaps --accept {row['id']} --yes")
+                )
+            if not rows:
+                self.stdout.write("No open gaps: every partition is read without one.")
+
+    def _accept(self, options: dict[str, Any]) -> None:
+        gaps = Gap.objects.filter(resolved_at=None)
+        if options["accept"] != "all":
+            gaps = gaps.filter(pk=_number(options["accept"]))
+        if not gaps:
+            raise OperatorError(f"there is no open gap {options['accept']}", hint="`commerce_gaps` lists them.")
+        settings = bus_settings()
+        client = clients.onlooker(settings)
+        try:
+            ids = kafka.topic_ids(clients.admin(settings), {gap.topic for gap in gaps}, settings.registry_url)
+            for gap in gaps:
+                log = kafka.log_of(client, gap.topic, gap.partition, ids.get(gap.topic, ""))
+                offset = log.low if options["at"] == "earliest" else log.high
+                self.stdout.write(
+                    f"gap {gap.pk}: {gap.topic}[{gap.partition}] goes on at offset {offset} (was {gap.from_offset}); "
+                    f"{log.high - offset} messages to read"
+                )
+                if options["yes"]:
+                    # Kafka first: a committed offset above the position would look like a restored database
+                    kafka.commit(client, {(gap.topic, gap.partition): offset})
+                    positions.accept(gap, log, offset, options["by"] or getpass.getuser(), datetime.now(UTC))
+        finally:
+            kafka.close(client)
+        if not options["yes"]:
+            self.stdout.write("Nothing was changed. Say --yes to do it.")
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise CommandError(f"--accept takes the number of a gap, or all; not {text}", returncode=2) from None

@@ -1,0 +1,90 @@
+"""A log that changes under our feet: a topic made anew, offsets expired. Seen, told, halted, and gone on by decision."""
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from commerce_events import topics
+from commerce_events.models import Gap, Position
+from tests.engines.broker import Broker
+from tests.engines.processes import Processes
+from tests.proof import checkers
+from tests.proof.shop import Shop
+
+SETTINGS = {"SESSION_TIMEOUT": 6}
+
+pytestmark = pytest.mark.real
+
+
+def _run(processes: Processes, *flags: str) -> tuple[int, str]:
+    ended = processes.manage("consume_commerce_events", "--until-idle", *flags, settings=SETTINGS)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def _again(admin: AdminClient, topic: str) -> None:
+    """Delete a topic and make it again under its name."""
+    admin.delete_topics([topic])[topic].result(20)
+    until = time.monotonic() + 20
+    while True:
+        try:
+            admin.create_topics([NewTopic(topic, 3, 1)])[topic].result(20)
+            return
+        except KafkaException:  # the deletion is still under way
+            assert time.monotonic() < until
+            time.sleep(0.2)
+
+
+@pytest.mark.parametrize("more", [True, False], ids=["more messages than before", "fewer messages than before"])
+def test_a_topic_made_anew_under_its_name_halts_until_somebody_decides(
+    more: bool, postgresql: Any, broker: Broker, shop: Shop, prefix: str, processes: Processes
+) -> None:
+    for number in range(6):
+        shop.paid(number)
+    assert _run(processes, "--from", "earliest")[0] == 0
+    _again(AdminClient({"bootstrap.servers": broker.bootstrap}), topics.full_topic(topics.ORDER_TOPIC, prefix))
+    for number in range(6, 26 if more else 8):
+        shop.paid(number)
+
+    code, said = _run(processes)
+    assert code == 5, said
+    assert "ALARM gap" in said and "commerce_gaps" in said and "made again under its name" in said
+    assert set(Gap.objects.values_list("reason", flat=True)) == {"topic_recreated"}
+    assert Position.objects.exclude(halted="").count() == 3
+
+    looked = processes.manage("commerce_gaps", "--accept", "all")
+    assert looked.returncode == 0 and "Nothing was changed" in looked.stdout, looked.stderr
+    assert Position.objects.exclude(halted="").count() == 3
+    decided = processes.manage("commerce_gaps", "--accept", "all", "--yes", "--by", "operator")
+    assert decided.returncode == 0, decided.stderr
+    assert _run(processes)[0] == 0
+    checkers.nothing_waits()
+    checkers.seats_are_right(shop)
+    assert not Gap.objects.filter(resolved_at=None).exists()
+
+
+def test_expired_offsets_halt_their_partition_and_no_other(
+    mariadb: Any, broker: Broker, shop: Shop, prefix: str, processes: Processes
+) -> None:
+    topic = topics.full_topic(topics.ORDER_TOPIC, prefix)
+    for number in range(3):
+        shop.paid(number)
+    assert _run(processes, "--from", "earliest")[0] == 0
+    for number in range(3, 15):
+        shop.paid(number)
+    stand = max(Position.objects.filter(topic=topic), key=lambda row: shop.end(topic, row.partition) - row.offset)
+    end = shop.end(topic, stand.partition)
+    assert end > stand.offset
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    for future in admin.delete_records([TopicPartition(topic, stand.partition, end)]).values():
+        future.result(20)
+
+    code, said = _run(processes)
+    assert code == 5 and "ALARM gap" in said and "retention" in said, said
+    gap = Gap.objects.get()
+    assert (gap.reason, gap.partition, gap.from_offset, gap.to_offset) == ("offsets_expired", stand.partition, stand.offset, end)
+    for row in Position.objects.filter(topic=topic).exclude(partition=stand.partition):
+        assert row.offset == shop.end(topic, row.partition), "the other partitions go on"
