@@ -21,8 +21,8 @@ def producer(settings: BusSettings) -> Producer:
 def consumer(settings: BusSettings) -> Consumer:
     """A member of the group, which commits only what the database holds."""
     session = int(settings["SESSION_TIMEOUT"] * 1000)
-    membership = {"group.id": settings.group, "session.timeout.ms": session, "heartbeat.interval.ms": session // 3}
-    return Consumer(settings.client(**conf.CONSUMER, **membership, logger=log))
+    membership = {"session.timeout.ms": session, "heartbeat.interval.ms": session // 3, **settings.kafka}
+    return Consumer(settings.client(**{**conf.CONSUMER, **membership, "group.id": settings.group}, logger=log))
 
 
 def onlooker(settings: BusSettings) -> Consumer:
