@@ -69,7 +69,7 @@ class Server:
         user: str | None = None,
         environment: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
-        patience: float = 90.0,
+        patience: float = 180.0,
     ) -> None:
         self.name, self.log = name, log
         self._command = [*_tie(user, stop_signal), *command]
