@@ -18,7 +18,7 @@ from commerce_events.exceptions import OperatorError
 #: What can be said in ``COMMERCE_EVENTS``, and what holds where nothing is said.
 DEFAULTS: dict[str, Any] = {
     "INSTALLATION": "",  # slug of this LMS or store, ≤ 32 characters; part of every result id
-    "CONSUMER_GROUP": "commerce-events",
+    "CONSUMER_GROUP": "commerce-events",  # Kafka's consumer group, and whose positions these are
     "TOPICS": [topics.ORDER_TOPIC],  # without the prefix
     "HANDLERS": [],  # dotted paths of durable handlers
     "KAFKA": {},  # any librdkafka setting, for all clients
@@ -31,10 +31,10 @@ DEFAULTS: dict[str, Any] = {
     "SESSION_TIMEOUT": 10,  # seconds after which the partitions of a consumer that died go to another
     "LEASE": 30,  # seconds the relay's lease runs without being renewed
     "REGISTER_SCHEMAS": False,  # register missing schemas by itself; in production a command does
-    "MAX_VALUE_BYTES": 1 << 20,
+    "MAX_VALUE_BYTES": 1 << 20,  # a longer message is set aside undecoded
     "POISON_PAUSE": 50,  # undecodable messages in a row that pause the intake instead of being set aside
     "TOPIC_CHECK": 60,  # seconds between two looks at the topics' ids
-    "HEALTH_FILE": "",
+    "HEALTH_FILE": "",  # file that says ok while every stage gets on; --health-file
     "CONSUMER": "edx_event_bus_kafka.KafkaEventConsumer",  # of topics that are not ours, under the stock command
 }
 

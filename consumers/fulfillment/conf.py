@@ -18,12 +18,12 @@ from consumers.fulfillment.rules.policy import RANK, Policy, Source
 #: What can be said in ``COMMERCE_FULFILLMENT``, and what holds where nothing is said.
 DEFAULTS: dict[str, Any] = {
     "SOURCES": {},  # slug of a store → {"allow_test": False, "force_enrollment": True, "refund_policy": ""}
-    "GATEWAY": "consumers.fulfillment.reference.gateway.ReferenceGateway",
+    "GATEWAY": "consumers.fulfillment.reference.gateway.ReferenceGateway",  # dotted path: how to enroll
     "RANK": RANK,  # modes from best to least
     "REFUND_POLICY": "default",  # default (give the base back), downgrade, deactivate, keep
     "CERTIFICATE_POLICY": "hold",  # hold, revoke, keep
-    "CHARGEBACK_CERTIFICATE_HOLD": False,
-    "REVOKE_UNKNOWN_GRANTS": False,
+    "CHARGEBACK_CERTIFICATE_HOLD": False,  # whether CERTIFICATE_POLICY holds for chargebacks too
+    "REVOKE_UNKNOWN_GRANTS": False,  # revoke what an older system granted, if course and mode fit the refund
     "WAITING_DAYS": 180,  # how long a line waits for its learner to register
     "MODE_GRACE_HOURS": 0,  # paid that much after a mode's deadline still counts
     "MODULES": {},  # product kind → dotted path of a module of the site's own
