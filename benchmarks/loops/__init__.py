@@ -1,0 +1,1 @@
+"""What is measured, one loop per process: ``python -m benchmarks.loops NAME COUNT`` prints one line of JSON."""

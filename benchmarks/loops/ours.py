@@ -1,0 +1,93 @@
+"""Our worker, whole or one stage of it, until nothing is left to do.
+
+The clock starts when the first messages are in hand – as it does in the other loops – and stops with the last commit or
+the last acknowledgement of the broker. Nothing of the worker is replaced; two of its steps are watched.
+"""
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from benchmarks import database
+from benchmarks.process import peak_memory
+from commerce_events.bus import handlers
+from commerce_events.bus.conf import bus_settings
+from commerce_events.bus.worker import STAGES, Options, Worker
+
+
+class Watched(Worker):
+    """A worker that notes when it began and when it last got on."""
+
+    began = ended = cpu = 0.0
+
+    def _begin(self) -> None:
+        if not self.began:
+            self.began, self.cpu = time.perf_counter(), time.process_time()
+
+    def _end(self) -> None:
+        self.ended, self.cpu_ended = time.perf_counter(), time.process_time()
+
+    def _store(self, *arguments: Any) -> None:
+        self._begin()
+        super()._store(*arguments)
+        self._end()
+
+    def _relay_once(self, *arguments: Any) -> None:
+        if self.options.stages == {"relay"}:
+            self._begin()
+        published = self.totals.published
+        super()._relay_once(*arguments)
+        if self.totals.published > published:
+            self._end()
+
+
+def path(count: int) -> dict[str, Any]:
+    """Everything: from the order on Kafka to the result on Kafka."""
+    database.empty()
+    worker, outcome = _run(STAGES)
+    assert worker.totals.handled == count, worker.totals
+    return {**outcome, "events": count, "rows": database.counts()}
+
+
+def intake(count: int) -> dict[str, Any]:
+    """From Kafka into the inbox."""
+    database.empty()
+    worker, outcome = _run({"intake"})
+    assert worker.totals.received == count, worker.totals
+    return {**outcome, "events": count}
+
+
+def without_relay(count: int) -> dict[str, Any]:
+    """Fill the outbox for :func:`relay`."""
+    database.empty()
+    worker, outcome = _run({"intake", "handle"})
+    assert worker.totals.handled == count, worker.totals
+    return {**outcome, "events": count}
+
+
+def relay(_: int) -> dict[str, Any]:
+    """From the outbox to Kafka, what :func:`without_relay` left."""
+    worker, outcome = _run({"relay"})
+    return {**outcome, "events": worker.totals.published}
+
+
+def replay(count: int) -> dict[str, Any]:
+    """Read again what :func:`path` has handled."""
+    worker, outcome = _run(STAGES, replay=True)
+    assert (worker.totals.duplicates, worker.totals.published) == (count, 0), worker.totals
+    return {**outcome, "events": count}
+
+
+def memory(count: int) -> dict[str, Any]:
+    """As :func:`path`, for the memory it took."""
+    return {**path(count), "peak_megabytes": peak_memory()}
+
+
+def _run(stages: Iterable[str], replay: bool = False) -> tuple[Watched, dict[str, Any]]:
+    database.settle()
+    settings = bus_settings()
+    options = Options(stages=frozenset(stages), start="earliest", until_idle=True, replay=replay)
+    worker = Watched(settings, handlers.load(settings.handlers), options)
+    worker.run()
+    return worker, {"seconds": worker.ended - worker.began, "busy": worker.cpu_ended - worker.cpu}
