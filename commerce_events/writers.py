@@ -21,7 +21,7 @@ MAX_VALUES_PER_BYTE = 3
 
 
 def accept_writer(event_type: str, text: str) -> Schema:
-    """Parse the schema a body was written with.
+    """Parse the schema a body was written with (docs/decisions/0012-a-writers-schema-is-hostile.rst).
 
     What we released ourselves is taken at its word. Any other schema must be harmless: no recursion, bounded in depth
     and width, and no list whose items take next to no bytes, so that a message cannot grow when it is decoded. For an
