@@ -37,6 +37,7 @@ def measure(site: Site, database: str, prefix: str, served: str, seconds: float)
                 "p50": round(statistics.median(spans) * 1000, 1),
                 "p99": round(spans[int(len(spans) * 0.99) - 1] * 1000, 1),
             }
+        store.client.flush(10)
         readings.client.close()
     return {"latency": found}
 

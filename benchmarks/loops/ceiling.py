@@ -1,7 +1,7 @@
 """Plain loops over multi-row SQL: what no consumer that keeps such rows can be faster than.
 
-Batches as large as ours, fastavro, one transaction, the result events, their acknowledgement, and the offsets committed.
-No rules, no validation, no look-ups but for the dedupe. :func:`same_rows` writes every row that we write for the same
+Batches as large as ours, fastavro, one transaction, the result events, their acknowledgement, the offsets committed. No
+rules, no validation, no look-ups but for the dedupe. :func:`same_rows` writes every row that we write for the same
 orders, by the same statements; :func:`three_tables` what the stock receiver writes.
 """
 from __future__ import annotations
@@ -113,10 +113,10 @@ class Emitter:
         registry = Registry(os.environ["COMMERCE_EVENTS_TEST_REGISTRY"])
         schema_id = registry.register(subject, wire.schema_text(topics.FULFILLMENT_COMPLETED_TYPE))
         self.head = b"\0" + schema_id.to_bytes(4, "big")
-        self.headers = wire.headers(topics.FULFILLMENT_COMPLETED_TYPE, uuid4(), datetime.now(UTC), "openedx/lms/web")
-        self.producer = Producer({
-            "bootstrap.servers": os.environ["COMMERCE_EVENTS_TEST_BOOTSTRAP"], "linger.ms": 1, "enable.idempotence": True,
-        })  # fmt: skip
+        told = topics.FULFILLMENT_COMPLETED_TYPE
+        self.headers = wire.headers(told, uuid4(), datetime.now(UTC), "openedx/lms/web")
+        bootstrap = os.environ["COMMERCE_EVENTS_TEST_BOOTSTRAP"]
+        self.producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "enable.idempotence": True})
         self.producer.list_topics(self.topic, timeout=10)
 
     def __call__(self, results: Results) -> None:
