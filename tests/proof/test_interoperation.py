@@ -20,6 +20,12 @@ from tests.proof.shop import COURSES, Shop
 
 SETTINGS = {"SESSION_TIMEOUT": 6}
 
+# confluent's registry client and the stock producer never close their connections
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
+
 
 def _consume(processes: Processes) -> None:
     ended = processes.manage("consume_commerce_events", "--from", "earliest", "--until-idle", settings=SETTINGS)

@@ -44,6 +44,7 @@ def test_a_restored_database_is_noticed_and_no_reader_keeps_a_stale_result(
     waiting = builders.order_paid("w1", email="newcomer@example.com", course_key=COURSES[0])
     shop.client.publish(topics.ORDER_PAID_TYPE, waiting)
     _consume(processes, "--from", "earliest")
+    shop.prepare(7)
     backup = snapshot.take()
 
     # the history that will be lost: more orders, refunds, and a learner who registers without any event from Kafka
