@@ -8,12 +8,13 @@ a value and never quote it: it may be an e-mail address.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any, NamedTuple
 
-Shape = Callable[[Any], None]
+from commerce_events.predicates import Glance, Law, Predicate, Shape, glanced, predicate
 
 
 class Broken(Exception):  # noqa: N818 – a finding on its way up, never seen outside of validation
@@ -42,6 +43,10 @@ class Text:
 
     def __init__(self, longest: int, *, without: str = "") -> None:
         self.longest, self.without = longest, without
+        expression = "type({v}) is str and 0 < len({v}) <= {longest} and {v}.isprintable()"
+        self.glance = Glance(
+            expression + (" and {without} not in {v}" if without else ""), {"longest": longest, "without": without}
+        )
 
     def __call__(self, value: Any) -> None:
         """Check it."""
@@ -73,13 +78,16 @@ def whole(least: int, most: int) -> Shape:
         if not least <= value <= most:
             raise Broken(f"{least} to {most} is expected")
 
-    return check
+    return glanced(check, "type({v}) is int and {least} <= {v} <= {most}", least=least, most=most)
 
 
 def flag(value: Any) -> None:
     """True or false, and nothing that is merely truthy: Avro would write the text "false" as true."""
     if type(value) is not bool:
         raise Broken(f"true or false is expected, not {kind(value)}")
+
+
+glanced(flag, "type({v}) is bool")
 
 
 def moment(value: Any) -> None:
@@ -126,10 +134,12 @@ def one_of(*words: str, own: str = "", longest: int = 64) -> Shape:
     def check(value: Any) -> None:
         if type(value) is not str:
             raise Broken(f"text is expected, not {kind(value)}", hint=hint)
-        if value not in allowed and not (own and value.startswith(own) and len(value) <= longest):
-            raise Broken("no word of the list", hint=hint)
+        if value not in allowed:
+            if not (own and value.startswith(own) and len(value) <= longest):
+                raise Broken("no word of the list", hint=hint)
+            _storable(value)
 
-    return check
+    return glanced(check, "{v} in {allowed}", allowed=allowed)
 
 
 class ListOf:
@@ -148,6 +158,12 @@ class ListOf:
                 i += 1
         except Broken as broken:
             raise broken.below(f"[{i}]") from None
+
+    @property
+    def glance(self) -> Glance:
+        """For the record that holds it."""
+        source = "type({v}) is list and {least} <= len({v}) <= {most} and all(map({fine}, {v}))"
+        return Glance(source, {"least": self.least, "most": self.most, "fine": self.record.fine})
 
     def faults(self, value: Any) -> Iterator[Broken]:
         """Every fault of every item."""
@@ -180,7 +196,8 @@ def optional(shape: Shape, hint: str = "") -> Field:
     return Field(shape, False, hint)
 
 
-Law = Callable[[dict[str, Any]], None]
+#: What says that the first glance is not enough.
+_UNSURE = (Broken, KeyError, TypeError, ValueError)
 
 
 class Record:
@@ -194,24 +211,34 @@ class Record:
     def __init__(self, fields: dict[str, Shape | Field], laws: Sequence[Law] = ()) -> None:
         self.fields = {name: it if isinstance(it, Field) else Field(it) for name, it in fields.items()}
         self.laws = tuple(laws)
-        self._rows = tuple(
-            (name, shape, required, shape.longest if isinstance(shape, Text) and not shape.without else 0)
-            for name, (shape, required, _) in self.fields.items()
-        )
+        self._rows = tuple((name, shape, required) for name, (shape, required, _) in self.fields.items())
+
+    @cached_property
+    def fine(self) -> Predicate:
+        """Whether a record is right in every field, at the first glance; see :mod:`commerce_events.predicates`."""
+        return predicate(self._rows, self.laws)
+
+    @property
+    def glance(self) -> Glance:
+        """For the record that holds it."""
+        return Glance("{fine}({v})", {"fine": self.fine})
 
     def __call__(self, value: Any) -> None:
         """Check the record; stops at the first fault."""
+        try:
+            if self.fine(value):
+                return
+        except _UNSURE:
+            pass  # a fault, most likely: the table below names it
         if type(value) is not dict:
             raise Broken(f"an object is expected, not {kind(value)}")
         get, known = value.get, len(self._rows)
         name = ""
         try:
-            for name, shape, required, longest in self._rows:
+            for name, shape, required in self._rows:
                 field = get(name)
                 if field is not None:
-                    # texts are most of an event: the usual one is let through without a call
-                    if not (type(field) is str and 0 < len(field) <= longest and field.isprintable()):
-                        shape(field)
+                    shape(field)
                 elif required:
                     raise Broken("missing")
                 elif name not in value:

@@ -10,12 +10,12 @@ from typing import Any
 
 from commerce_events import topics
 from commerce_events.exceptions import ContractError
+from commerce_events.predicates import Shape
 from commerce_events.shapes import (
     Broken,
     Field,
     ListOf,
     Record,
-    Shape,
     Text,
     flag,
     kind,

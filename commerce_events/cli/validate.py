@@ -91,6 +91,8 @@ def _name(file: str) -> str:
 def _parsed(text: str) -> list[Any]:
     try:
         value = _json(text)
+    except RecursionError:
+        raise ContractError("is nested too deeply", hint="An order is five levels deep at most.") from None
     except json.JSONDecodeError as error:
         lines = [line for line in text.splitlines() if line.strip()]
         if error.msg != "Extra data" or len(lines) < 2:

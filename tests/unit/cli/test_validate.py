@@ -95,6 +95,7 @@ def test_a_file_may_hold_many_events(text: str) -> None:
         ('{"fulfillment": {"outcome": "done"}}', "fulfillment.outcome", "no outcome"),
         ('{"order": {"source": "a", "source": "b"}}', "", "stands twice"),
         ('{"order": {"revision": NaN}}', "", "NaN"),
+        ("[" * 100_000, "", "nested too deeply"),
     ],
 )
 def test_what_is_no_event_is_said_to_be_none(text: str, path: str, problem: str) -> None:
