@@ -95,8 +95,9 @@ def test_constants_of_two_fields_stay_apart() -> None:
     def small(value: Any) -> None: ...
     def large(value: Any) -> None: ...
 
-    rows = [("a", glanced(small, "{v} < {limit}", limit=2), True), ("b", glanced(large, "{v} < {limit}", limit=9), False)]
-    look = predicate(rows, [])
+    glanced(small, "{v} < {limit}", limit=2)
+    glanced(large, "{v} < {limit}", limit=9)
+    look = predicate([("a", small, True), ("b", large, False)], [])
     assert look({"a": 1, "b": 8})
     assert look({"a": 1, "b": None})
     assert not look({"a": 8, "b": 8})
