@@ -4,6 +4,7 @@ Our signals are created here, when Django imports the models of the app, because
 it becomes ready. Relations are plain columns without database constraints: rows of one transaction are written by
 multi-row statements, and a constraint would cost a look-up for each of them.
 """
+
 from __future__ import annotations
 
 from django.db import models

@@ -4,29 +4,20 @@ Decoding trusts nothing: size before anything else, the writer's schema against 
 the contract's semantic checks. What fails is *poison*: set aside with its bytes. What fails because the registry is
 away is not the message's fault and raises ``TransientError``: the intake waits.
 """
+
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from commerce_events import identity, topics, wire
+from commerce_events.bus.kafka import Record
 from commerce_events.exceptions import CommerceEventsError, ContractError, PermanentError, TransientError
 from commerce_events.registry import Registry
 from commerce_events.validation import validate
-
-
-class KafkaMessage(Protocol):
-    """The part of ``confluent_kafka.Message`` that is read here."""
-
-    def topic(self) -> str: ...
-    def partition(self) -> int: ...
-    def offset(self) -> int: ...
-    def key(self) -> bytes | None: ...
-    def value(self) -> bytes | None: ...
-    def headers(self) -> list[tuple[str, bytes]] | None: ...
 
 
 @dataclass(slots=True)
@@ -69,7 +60,7 @@ class Decoder:
         self._max_bytes = max_bytes
         self._writers: dict[tuple[str, int], Any] = {}
 
-    def decode(self, message: KafkaMessage) -> Received | Poison | None:
+    def decode(self, message: Record) -> Received | Poison | None:
         """The event in ``message``; None for a type of somebody else's that nothing here handles.
 
         Raises:
@@ -97,13 +88,11 @@ class Decoder:
             reason, detail, readable = "undecodable", str(error), None
         return Poison(
             message.topic(), message.partition(), message.offset(), reason, detail[:500], message.key(), value,
-            orjson.dumps([[name, (content or b"").decode("utf-8", "replace")] for name, content in raw]).decode(),
+            orjson.dumps([[name, _header(content)] for name, content in raw]).decode(),
             readable,
         )  # fmt: skip
 
-    def _event(
-        self, message: KafkaMessage, event_type: str, value: bytes, headers: dict[str, bytes]
-    ) -> Received:
+    def _event(self, message: Record, event_type: str, value: bytes, headers: dict[str, bytes]) -> Received:
         schema_id, body = wire.unframe(value)
         writer = self._writers.get((event_type, schema_id))
         if writer is None:
@@ -133,7 +122,7 @@ class Decoder:
         return wire.accept_writer(event_type, text)
 
     def _foreign(
-        self, message: KafkaMessage, event_type: str, writer: Any, body: bytes, headers: dict[str, bytes]
+        self, message: Record, event_type: str, writer: Any, body: bytes, headers: dict[str, bytes]
     ) -> Received:
         """An Open edX event that is not ours: its identity is ``ce_id``, its stream the message's key."""
         ce_id = headers.get("ce_id", b"").decode("utf-8", "replace")
@@ -178,6 +167,16 @@ class _Refused(CommerceEventsError):
     def __init__(self, reason: str, detail: str, readable: dict[str, Any] | None = None) -> None:
         super().__init__(detail)
         self.reason, self.detail, self.readable = reason, detail, readable
+
+
+def _header(content: bytes | None) -> str | dict[str, str] | None:
+    """A header of a message that is set aside: nothing of it may be lost, so what is no text is kept as hex."""
+    if content is None:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return {"hex": content.hex()}
 
 
 def _ids(data: dict[str, Any]) -> dict[str, Any]:

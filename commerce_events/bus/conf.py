@@ -4,6 +4,7 @@ Addresses and the topic prefix are the stock event bus's own settings, so that o
 else lives in the dictionary ``COMMERCE_EVENTS``, merged over ``DEFAULTS`` when it is read (a plugin's settings are
 defaults: a site's YAML replaces dictionaries whole).
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -8,6 +8,7 @@
 ``consume_events`` logs every exception and exits 0. What must end the process with another code is therefore raised as
 SystemExit, which it lets through. ``consume_commerce_events`` has flags and honest exit codes; prefer it.
 """
+
 from __future__ import annotations
 
 import logging

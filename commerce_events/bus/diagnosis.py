@@ -1,4 +1,5 @@
 """What ``commerce-events doctor`` looks at: findings, each with its fix. Nothing is changed by looking."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -114,7 +115,9 @@ def site() -> Iterator[Finding]:
     try:
         settings = bus_settings()
         known = handlers.load(settings.handlers)
-        yield Finding("settings", OK, f"installation {settings.installation}, group {settings.group}, {len(known)} event types")
+        yield Finding(
+            "settings", OK, f"installation {settings.installation}, group {settings.group}, {len(known)} event types"
+        )
     except OperatorError as error:
         yield Finding("settings", FAILURE, str(error), error.hint)
         return
@@ -168,7 +171,9 @@ def _database(connection: Any, group: str) -> Iterator[Finding]:
             yield Finding(about, WARNING if count else OK, str(count), "Somebody should look at them." if count else "")
         yield Finding("unsent batches", OK, str(OutboxBatch.objects.count()))
     except DatabaseError as error:
-        yield Finding("database", FAILURE, f"does not answer ({type(error).__name__})", "Check DATABASES and the server.")
+        yield Finding(
+            "database", FAILURE, f"does not answer ({type(error).__name__})", "Check DATABASES and the server."
+        )
 
 
 def isolation(connection: Any) -> str:
@@ -182,5 +187,3 @@ def isolation(connection: Any) -> str:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return str(cursor.fetchone()[0]).lower().replace("-", " ")
-
-

@@ -1,4 +1,5 @@
 """Deciding a group of events and writing what follows: shared by the straight path and the handle stage."""
+
 from __future__ import annotations
 
 import logging

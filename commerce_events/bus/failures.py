@@ -1,4 +1,5 @@
 """What a failure means for the one who met it: try again at once, later, or never."""
+
 from __future__ import annotations
 
 import traceback

@@ -5,13 +5,14 @@ published that this database does not know. So a new epoch starts – new result
 behind the position are read again, and the streams whose lost results stand on the results topic are renewed, even where
 no event of theirs comes again.
 """
+
 from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from django.db import transaction
 
 from commerce_events import identity, topics, wire
@@ -44,7 +45,9 @@ class Guard:
 
         Raises:
             TransientError: the broker or the registry did not answer; nothing may be decided before they did.
+            OperatorError: the database belongs to another installation.
         """
+        installation(self.settings.installation)  # whose database is this?
         client = clients.onlooker(self.settings)
         try:
             stands = positions.load(self.settings.group, self.full_topics)
@@ -69,7 +72,9 @@ class Guard:
                 return False  # another process has seen the same
             row.epoch = max(row.epoch, published) + 1
             row.epoch_started_at = now = datetime.now(UTC)
-            row.epoch_reason = "database restored: " + (", ".join(ahead) or "results of this installation are published")
+            row.epoch_reason = "database restored: " + (
+                ", ".join(ahead) or "results of this installation are published"
+            )
             row.epoch_reason = row.epoch_reason[:255]
             row.restored_from = evidence
             row.save()
@@ -86,7 +91,9 @@ class Guard:
     def _published(self, client: Consumer) -> tuple[int, set[str]]:
         """The highest epoch and the keys of results on the topic behind the last delivery that the database knows."""
         topic = self.settings.full_topic(topics.FULFILLMENT_TOPIC)
-        delivered = (Lease.objects.filter(name=RELAY_LEASE).values_list("delivered", flat=True).first() or {}).get(topic, {})
+        delivered = (Lease.objects.filter(name=RELAY_LEASE).values_list("delivered", flat=True).first() or {}).get(
+            topic, {}
+        )
         missing: dict[int, int] = {}  # partition → the offset up to which it must be read
         begin = []
         for partition in kafka.partitions(client, topic):
@@ -102,8 +109,9 @@ class Guard:
             if not messages:
                 raise TransientError(f"{topic} could not be read up to its end")
             for message in messages:
-                if message.error():
-                    raise TransientError(f"{topic}: {message.error().str()}")
+                error = message.error()
+                if error is not None:
+                    raise TransientError(f"{topic}: {error.str()}")
                 if message.offset() + 1 >= missing.get(message.partition(), 0):
                     missing.pop(message.partition(), None)
                 result = self._result(message)
@@ -113,9 +121,9 @@ class Guard:
         client.unassign()
         return epoch, keys
 
-    def _result(self, message: Message) -> dict[str, Any] | None:
+    def _result(self, message: kafka.Record) -> dict[str, Any] | None:
         headers = dict(message.headers() or [])
-        event_type = headers.get("ce_type", b"").decode()
+        event_type = (headers.get("ce_type") or b"").decode()
         known = topics.EVENT_TYPES.get(event_type)
         if known is None or known.argument != "fulfillment":
             return None

@@ -5,12 +5,14 @@ are handled in one transaction, or one stream at a time where the handler does n
 handled one stream at a time, a stream that fails one event at a time, and an event that fails waits on its row: later
 with back-off if the failure is transient, for a person if it is not understood. Everything else flows (D2).
 """
+
 from __future__ import annotations
 
 import logging
 import random
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 from django.db import transaction
@@ -48,7 +50,10 @@ class Handle:
         """Streams with something to do, the longest waiting first."""
         rows = Inbox.objects.filter(due_at__lte=now).exclude(stream_id__in=without)
         return list(
-            rows.values("stream_id").annotate(first=Min("id")).order_by("first").values_list("stream_id", flat=True)[:limit]
+            rows.values("stream_id")
+            .annotate(first=Min("id"))
+            .order_by("first")
+            .values_list("stream_id", flat=True)[:limit]
         )
 
     def run(self, streams: Sequence[int], context: Context) -> int:
@@ -122,13 +127,13 @@ class Handle:
             out_of_time = transient and now - (event.received_at or now) > self.transient_for
             if out_of_time or (not transient and attempts >= self.unknown_attempts):
                 held = "database_unavailable" if transient else "internal_error"
-                changes = {"state": Inbox.State.HELD, "due_at": None, "reason": held}
+                changes: dict[str, Any] = {"state": Inbox.State.HELD, "due_at": None, "reason": held}
                 log.error("inbox %s held after %d attempts: %s", event.id, attempts, summary(error))
             else:
                 held = ""
                 changes = {"due_at": now + backoff(attempts), "reason": type(error).__name__[:64]}
                 log.warning("inbox %s waits after attempt %d: %s", event.id, attempts, summary(error))
-            Inbox.objects.filter(pk=event.id).update(attempts=attempts, **changes)
+            Inbox.objects.filter(pk=event.id or 0).update(attempts=attempts, **changes)
             event.attempts = attempts
             if held or attempts == 1:
                 self._tell(event, error, held, context)
@@ -174,15 +179,17 @@ def _ready(stream: Stream, rows: list[tuple[object, ...]], now: datetime) -> lis
 
 
 def _done(outcomes: Sequence[tuple[Event, Outcome]], now: datetime) -> None:
-    handled = [event.id for event, outcome in outcomes if not outcome.held]
+    handled = [event.id or 0 for event, outcome in outcomes if not outcome.held]
     if handled:
-        Inbox.objects.filter(pk__in=handled).update(
-            state=Inbox.State.HANDLED, due_at=None, reason="", handled_at=now
-        )
+        Inbox.objects.filter(pk__in=handled).update(state=Inbox.State.HANDLED, due_at=None, reason="", handled_at=now)
     for event, outcome in outcomes:
         if outcome.held:
-            Inbox.objects.filter(pk=event.id).update(
-                state=Inbox.State.HELD, due_at=None, reason=outcome.held[:64], handled_at=now, attempts=F("attempts") + 1
+            Inbox.objects.filter(pk=event.id or 0).update(
+                state=Inbox.State.HELD,
+                due_at=None,
+                reason=outcome.held[:64],
+                handled_at=now,
+                attempts=F("attempts") + 1,
             )
 
 

@@ -12,6 +12,7 @@ returns a handler (``types.Handler``), for instance::
     def course_passed():
         return SignalHandler("org.openedx.learning.course.passing.status.updated.v1")
 """
+
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence

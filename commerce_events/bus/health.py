@@ -3,6 +3,7 @@
 An orchestrator's liveness probe looks at the file's age and first word: ``ok`` is written only while each stage has made
 a round lately; a stage that waits – for a database, a broker – or stands still takes the word away (I12).
 """
+
 from __future__ import annotations
 
 import os
@@ -38,6 +39,12 @@ class Health:
         with self._lock:
             self._waiting[stage] = what
         self._write(force=True)
+
+    def over(self, stage: str) -> None:
+        """The stage was one of the beginning – it makes no rounds – and has got on."""
+        with self._lock:
+            changed = self._waiting.pop(stage, None) is not None
+        self._write(force=changed)
 
     def state(self) -> str:
         """``ok``, or one line per stage that is not."""

@@ -3,6 +3,7 @@
 Keys are taken from a counter in blocks, in a transaction of their own, so no two writers wait for each other. A block
 that is lost with its process leaves a hole, which nobody minds: nothing is ordered by these keys.
 """
+
 from __future__ import annotations
 
 import secrets

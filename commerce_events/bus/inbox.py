@@ -1,4 +1,5 @@
 """Writing the inbox by hand: internal events, which come from our own code and not from Kafka."""
+
 from __future__ import annotations
 
 import uuid
@@ -49,8 +50,11 @@ def write(follow_ups: list[tuple[int, FollowUp]], now: datetime) -> None:
         rows.append(
             Inbox(
                 digest=identity.text_digest(event.event_type, event.key, uuid.uuid4().hex),
-                stream_id=stream_id, event_type=event.event_type, due_at=event.due_at or now,
-                payload=orjson.dumps(event.data).decode(), received_at=now,
+                stream_id=stream_id,
+                event_type=event.event_type,
+                due_at=event.due_at or now,
+                payload=orjson.dumps(event.data).decode(),
+                received_at=now,
             )  # fmt: skip
         )
     Inbox.objects.bulk_create(rows, batch_size=500)

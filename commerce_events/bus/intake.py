@@ -8,6 +8,7 @@ whatever makes the straight path fail falls back to that for the whole batch. No
 Rows are inserted without conflict clauses. If another process inserted one of them in the meantime, the transaction is
 rolled back and decided again on what is there now (ADR 0008).
 """
+
 from __future__ import annotations
 
 import logging
@@ -121,9 +122,7 @@ class _Attempt:
         self.stored = Stored()
 
     def run(self, straight: bool) -> Stored:
-        for at, offset in sorted(self.batch.next_offsets.items()):
-            if not positions.advance(self.stands[at], offset, self.now):
-                self.stored.lost.add(at)
+        self.stored.lost = positions.advance_all(self.stands, self.batch.next_offsets, self.now)
         received = self._unknown([event for event in self.batch.events if self._ours(event)])
         streams = self._streams(received)
         ready = self._claim(received, streams) if straight else set()
@@ -189,9 +188,7 @@ class _Attempt:
             ready -= set(old.values()) - {row[1] for row in rows} | {old[row[0]] for row in due}
         return ready
 
-    def _insert(
-        self, received: Sequence[Received], events: Sequence[Event], outcomes: Mapping[int, Outcome]
-    ) -> None:
+    def _insert(self, received: Sequence[Received], events: Sequence[Event], outcomes: Mapping[int, Outcome]) -> None:
         rows = []
         for r, event in zip(received, events, strict=True):
             outcome = outcomes.get(id(event))

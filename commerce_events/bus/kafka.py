@@ -2,20 +2,34 @@
 
 Every question has a timeout, and an answer that does not come is a ``TransientError``.
 """
+
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
 import requests
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from commerce_events.exceptions import OperatorError, TransientError
 
 TIMEOUT = 10.0
+
+
+class Record(Protocol):
+    """The part of a consumed ``confluent_kafka.Message`` that is used; its own types allow for what never comes."""
+
+    def error(self) -> KafkaError | None: ...
+    def topic(self) -> str: ...
+    def partition(self) -> int: ...
+    def offset(self) -> int: ...
+    def timestamp(self) -> tuple[int, int]: ...
+    def key(self) -> bytes | None: ...
+    def value(self) -> bytes | None: ...
+    def headers(self) -> list[tuple[str, bytes | None]] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +109,13 @@ def _says(error: BaseException, *names: str) -> bool:
     return getattr(cause, "name", lambda: "")() in names
 
 
-def take(client: Consumer, most: int, timeout: float) -> list[Message]:
+def take(client: Consumer, most: int, timeout: float) -> list[Record]:
     """What is there, up to ``most`` messages; waits only for the first (``consume`` alone would wait for all)."""
     first = client.poll(timeout)
-    return [] if first is None else [first, *client.consume(most - 1, 0)] if most > 1 else [first]
+    if first is None:
+        return []
+    rest = client.consume(most - 1, 0) if most > 1 else []
+    return cast("list[Record]", [first, *rest])
 
 
 def close(client: Consumer, seconds: float = 5.0) -> bool:
@@ -109,10 +126,12 @@ def close(client: Consumer, seconds: float = 5.0) -> bool:
     return not thread.is_alive()
 
 
-def send_raw(bootstrap: str, topic: str, value: bytes, headers: list[tuple[str, bytes]], key: bytes | None = None) -> None:
+def send_raw(
+    bootstrap: str, topic: str, value: bytes | None, headers: Mapping[str, str | bytes | None], key: bytes | None = None
+) -> None:
     """Put any bytes on a topic: for demonstrations and tests of what must survive them."""
     producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"})
-    producer.produce(topic, key=key, value=value, headers=headers)
+    producer.produce(topic, key=key, value=value, headers=dict(headers))
     if producer.flush(TIMEOUT):
         raise TransientError("the broker did not acknowledge")
 
@@ -124,9 +143,7 @@ def commit(client: Consumer, offsets: Mapping[tuple[str, int], int]) -> None:
         OperatorError: the group has members; only they may.
     """
     try:
-        client.commit(
-            offsets=[TopicPartition(*at, offset) for at, offset in offsets.items()], asynchronous=False
-        )
+        client.commit(offsets=[TopicPartition(*at, offset) for at, offset in offsets.items()], asynchronous=False)
     except KafkaException as error:
         raise OperatorError(
             f"the group's offsets cannot be set: {error.args[0].str()}",

@@ -4,6 +4,7 @@ A relay that loses its lease – stopped, cut off, slow – stops publishing by 
 and gives up its unsent messages when it cannot be sure. Two relays for a moment would only repeat messages under their
 ids, in the order both read from the same rows.
 """
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """Event metadata as headers, for events that were sent through openedx-events and carry metadata of their own."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -3,6 +3,7 @@
 All messages of one transaction share a batch; the relay deletes the batch's row when the broker has acknowledged each
 of them. So sending costs one small row per transaction and no update of any message (ADR 0006).
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

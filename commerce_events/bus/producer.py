@@ -10,6 +10,7 @@ publishes nothing, a committed one is published however often the process dies. 
 Events are published in the order of their commits. Run ``consume_commerce_events --only relay`` where nothing else runs
 the relay.
 """
+
 from __future__ import annotations
 
 import json

@@ -2,6 +2,7 @@
 
 Joins no group and commits nothing. Whatever cannot be decoded is told as such, with its place, and reading goes on.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from commerce_events import topics, wire
 from commerce_events.bus import kafka
@@ -55,7 +56,8 @@ class Reader:
             found = kafka.partitions(self.client, name)
             if not found:
                 raise OperatorError(
-                    f"topic {name} does not exist", hint="Is the prefix right? `commerce-events dev` creates the topics."
+                    f"topic {name} does not exist",
+                    hint="Is the prefix right? `commerce-events dev` creates the topics.",
                 )
             at += [TopicPartition(name, partition) for partition in found]
         self.client.assign(self._places(at, start))
@@ -92,7 +94,7 @@ class Reader:
         """End reading."""
         kafka.close(self.client)
 
-    def _heard(self, message: Message) -> Heard:
+    def _heard(self, message: kafka.Record) -> Heard:
         headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
         event_type, body, problem = headers.get(topics.HEADER_TYPE, ""), {}, ""
         try:
@@ -112,5 +114,3 @@ class Reader:
             datetime.fromtimestamp(max(message.timestamp()[1], 0) / 1000, UTC),
             (message.key() or b"").decode("utf-8", "replace"), event_type, headers.get(topics.HEADER_ID, ""), body, problem,
         )  # fmt: skip
-
-

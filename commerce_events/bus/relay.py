@@ -10,6 +10,7 @@ What keeps the order of one key:
 
 A relay that was stopped and wakes up can only repeat, in order, what its successor sends too.
 """
+
 from __future__ import annotations
 
 import logging
@@ -17,9 +18,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
+from confluent_kafka import Producer
 from django.db import transaction
 
 from commerce_events import wire
@@ -34,16 +36,7 @@ log = logging.getLogger(__name__)
 BATCHES = 64
 
 Report = Callable[[Any, Any], None]
-_Framed = tuple[outbox.Pending, str, bytes, list[tuple[str, bytes]]]
-
-
-class Producer(Protocol):
-    """The part of ``confluent_kafka.Producer`` that is used here."""
-
-    def produce(self, topic: str, **kwargs: Any) -> None: ...
-    def poll(self, timeout: float) -> int: ...
-    def flush(self, timeout: float) -> int: ...
-    def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None: ...
+_Framed = tuple[outbox.Pending, str, bytes, list[tuple[str, str | bytes | None]]]
 
 
 @dataclass
@@ -99,13 +92,16 @@ class Relay:
                 self.lease.note(offsets)
             sent = sum(1 for message in messages if message.batch_id in done)
             if len(done) < len(batch_ids):
-                raise TransientError(f"{len(batch_ids) - len(done)} batches were not acknowledged in time")
+                raise TransientError(
+                    f"{len(batch_ids) - len(done)} batches were not acknowledged by the broker in time"
+                )
             return sent
         return self._resend()
 
     def _resend(self) -> int:
         """Publish current results again for the stores that asked (R1). Only when nothing else waits: so every
-        message sent here was sent before, and no order of sequences is broken."""
+        message sent here was sent before, and no order of sequences is broken.
+        """
         wanted = list(Resend.objects.filter(sent_at=None).order_by("pk").values_list("pk", "stream_id")[:500])
         if not wanted:
             return 0
@@ -117,7 +113,7 @@ class Relay:
         messages.sort(key=lambda message: (message.batch_id, message.sequence))
         done, _ = self._publish(messages, keys)
         if len(done) < len(keys):
-            raise TransientError("a re-send was not acknowledged in time")
+            raise TransientError("a re-send was not acknowledged by the broker in time")
         Resend.objects.filter(pk__in=[pk for pk, _ in wanted]).update(sent_at=datetime.now(UTC))
         return len(messages)
 
@@ -128,7 +124,9 @@ class Relay:
         deadline = time.monotonic() + self.lease.left * 0.6
         round_ = _Round(missing=dict.fromkeys(batch_ids, 0))
         reports = {batch: round_.report(batch) for batch in batch_ids}
-        framed = [(message, *self._message(message)) for message in messages]  # the registry may be away: nothing sent yet
+        framed = [
+            (message, *self._message(message)) for message in messages
+        ]  # the registry may be away: nothing sent yet
         producer = self._producer = self._producer or self.new_producer()
         for message in messages:
             round_.missing[message.batch_id] += 1
@@ -166,14 +164,14 @@ class Relay:
             sum(round_.missing.values()), next(iter(round_.failed.values()), "no answer from the broker in time"),
         )  # fmt: skip
 
-    def _message(self, message: outbox.Pending) -> tuple[str, bytes, list[tuple[str, bytes]]]:
+    def _message(self, message: outbox.Pending) -> tuple[str, bytes, list[tuple[str, str | bytes | None]]]:
         topic = self.full_topic(message.topic)
         if message.headers:
             kept = orjson.loads(message.headers)
             value = self.encoder.value(topic, message.event_type, bytes(message.body), kept.pop("schema", None))
             return topic, value, [(name, text.encode()) for name, text in kept.items()]
         value = self.encoder.value(topic, message.event_type, bytes(message.body))
-        return topic, value, wire.headers(message.event_type, message.message_id, message.created_at, self.source)
+        return topic, value, [*wire.headers(message.event_type, message.message_id, message.created_at, self.source)]
 
     def close(self) -> None:
         """Deliver nothing more and give the lease back."""
@@ -187,5 +185,3 @@ class Relay:
 def source(service: str) -> str:
     """``ce_source`` as the stock bus writes it."""
     return f"openedx/{service}/web"
-
-

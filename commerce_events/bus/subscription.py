@@ -5,6 +5,7 @@ not guess – except for a partition that was added to a topic whose others are 
 at its beginning. A gap (a topic made anew, expired offsets) is recorded, raised as an alarm, and halts the partition;
 the others go on.
 """
+
 from __future__ import annotations
 
 import logging
@@ -12,9 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from commerce_events.bus import clients, kafka, positions
 from commerce_events.bus.conf import BusSettings
@@ -54,7 +55,7 @@ class Subscription:
         self._ids: dict[str, str] = {}
         self._checked = time.monotonic()
         self.admin: AdminClient = clients.admin(settings)
-        self.consumer: Consumer = clients.consumer(settings)
+        self.consumer: Consumer = clients.consumer(settings, self._trouble)
 
     # --------------------------------------------------------------------------------------------------- membership
 
@@ -81,7 +82,9 @@ class Subscription:
             if self.replay:
                 self._rewind(topic, stands)
         self.replay = False  # once, also if what follows has to be tried again
-        self.consumer.subscribe(self.topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke)
+        self.consumer.subscribe(
+            self.topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """Assign each partition at its position; one whose position cannot be told now waits, paused (``settle``)."""
@@ -90,7 +93,7 @@ class Subscription:
         ready = {}
         try:
             ready = {stand.at: stand.offset for stand in self._open(given)}
-        except (TransientError, DatabaseError) as error:
+        except (TransientError, DatabaseError, InterfaceError) as error:
             log.warning("positions not known yet: %s", type(error).__name__)
         self.consumer.incremental_assign([TopicPartition(*at, ready.get(at, OFFSET_END)) for at in given])
         if len(ready) < len(given):
@@ -191,7 +194,7 @@ class Subscription:
 
     # ------------------------------------------------------------------------------------------------------ reading
 
-    def read(self, most: int, timeout: float) -> list[Message]:
+    def read(self, most: int, timeout: float) -> list[kafka.Record]:
         """Messages of our partitions, in order; broker errors are turned into log lines, gaps or exceptions.
 
         Raises:
@@ -207,7 +210,9 @@ class Subscription:
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:
                 self._out_of_range(message)
             elif error.fatal():
-                raise OperatorError(f"the Kafka client failed: {error.str()}", hint="Start again; the position is kept.")
+                raise OperatorError(
+                    f"the Kafka client failed: {error.str()}", hint="Start again; the position is kept."
+                )
             elif error.code() in _REFUSED:
                 raise OperatorError(
                     f"the broker refuses: {error.str()}",
@@ -217,7 +222,12 @@ class Subscription:
                 log.warning("Kafka: %s", error.str())
         return messages
 
-    def _out_of_range(self, message: Message) -> None:
+    def _trouble(self, error: KafkaError) -> None:
+        """Nothing comes while every broker is away: have the next pause ask them, so that somebody says so."""
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._checked = float("-inf")
+
+    def _out_of_range(self, message: kafka.Record) -> None:
         at = (message.topic(), message.partition())
         stand = self.stands.get(at)
         if stand is not None:
@@ -294,4 +304,3 @@ _REFUSED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED,
 }  # fmt: skip
-

@@ -4,6 +4,7 @@ A handler is given events whose stream (one message key of one topic) is locked 
 with one outcome each. It may read and write its own tables on the default connection; it never commits, never talks to
 Kafka, and never keeps state between calls: what is not in the database did not happen.
 """
+
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence

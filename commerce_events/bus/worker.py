@@ -5,6 +5,7 @@ stage that finishes work wakes the next one; the database is polled as a fallbac
 waits with growing pauses, says so, and goes on when the other side is back. What no waiting heals ends the process with
 an exit code that says which kind of trouble it was.
 """
+
 from __future__ import annotations
 
 import gc
@@ -17,10 +18,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from confluent_kafka import Message
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
-from commerce_events.bus import clients
+from commerce_events.bus import clients, kafka
 from commerce_events.bus.codec import Decoder, Encoder, Poison
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.failures import is_outage, summary
@@ -90,7 +90,7 @@ class Worker:
         self.idle = dict.fromkeys(self.options.stages, False)
         self.failure: BaseException | None = None
         self._suspicious = threading.Event()  # the database was away: was it restored meanwhile?
-        self._poison_run = 0  # unreadable messages in a row, over batches
+        self._poison_run = 0  # unreadable messages in a row at the end of the last batch
 
     # --------------------------------------------------------------------------------------------------------- life
 
@@ -102,6 +102,7 @@ class Worker:
         """
         if not self._patiently("start", self.guard.check):
             return
+        self.health.over("start")
         gc.collect()
         gc.freeze()  # what lives for ever need not be looked at again
         threads = []
@@ -191,7 +192,7 @@ class Worker:
                 return False
             waiting = OutboxBatch.objects.exists() or Resend.objects.filter(sent_at=None).exists()
             return not ("relay" in self.options.stages and waiting)
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             return False
 
     # ------------------------------------------------------------------------------------------------------- intake
@@ -229,12 +230,14 @@ class Worker:
         self.idle["intake"] = False
         self._keeping_up(subscription, lambda: self._store(messages, subscription, decoder, intake))
 
-    def _store(self, messages: list[Message], subscription: Subscription, decoder: Decoder, intake: Intake) -> None:
+    def _store(
+        self, messages: list[kafka.Record], subscription: Subscription, decoder: Decoder, intake: Intake
+    ) -> None:
         self._trust()
-        batch, poison_run = _decode(messages, decoder, self._poison_run)
-        if poison_run >= self.settings["POISON_PAUSE"] and not self.options.accept_poison:
+        batch, longest, poison_run = _decode(messages, decoder, self._poison_run)
+        if longest >= self.settings["POISON_PAUSE"] and not self.options.accept_poison:
             raise TransientError(
-                f"{poison_run} messages in a row cannot be read ({batch.poison[-1].reason}): that is hardly the messages' "
+                f"{longest} messages in a row cannot be read ({batch.poison[-1].reason}): that is hardly the messages' "
                 "fault. Nothing is set aside meanwhile. Check the registry and the producers; if the messages are "
                 "really bad, start once with --accept-poison"
             )
@@ -370,12 +373,13 @@ class Worker:
             log.info("left for the next start: %s", summary(error))
 
     def _wake(self, stage: str) -> None:
-        self.idle[stage] = False if stage in self.idle else self.idle.get(stage, False)
+        if stage in self.idle:
+            self.idle[stage] = False
         self.wake[stage].set()
 
 
-def _decode(messages: list[Message], decoder: Decoder, poison_run: int) -> tuple[Batch, int]:
-    """The batch, and how many unreadable messages in a row stand at its end or anywhere in it, whichever is more."""
+def _decode(messages: list[kafka.Record], decoder: Decoder, poison_run: int) -> tuple[Batch, int, int]:
+    """The batch, the longest run of unreadable messages in it, and the run at its end, which the next one continues."""
     batch, longest = Batch(), 0
     for message in messages:
         decoded = decoder.decode(message)
@@ -387,4 +391,4 @@ def _decode(messages: list[Message], decoder: Decoder, poison_run: int) -> tuple
             batch.events.append(decoded)
             poison_run = 0
         batch.next_offsets[message.topic(), message.partition()] = message.offset() + 1
-    return batch, max(longest, poison_run)
+    return batch, longest, poison_run

@@ -2,6 +2,7 @@
 
 Options, else the stock event bus's names in the environment, else Django's settings if ``DJANGO_SETTINGS_MODULE`` is set.
 """
+
 from __future__ import annotations
 
 import os
@@ -34,7 +35,7 @@ class Connection:
     kafka: dict[str, str] = field(default_factory=dict, repr=False)
 
     def config(self, **more: Any) -> dict[str, Any]:
-        """librdkafka's configuration."""
+        """Librdkafka's configuration."""
         return {"bootstrap.servers": self.bootstrap, "client.id": "commerce-events-cli", **self.kafka, **more}
 
     def registry(self) -> Registry:

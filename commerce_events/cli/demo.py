@@ -4,6 +4,7 @@ A broker, a registry, a database, a store and an LMS, each as in production but 
 protocol, the database is SQLite, the store is a producer, the LMS is the worker with the reference gateway. Every row of
 the table was read back from Kafka and the database; nothing is staged.
 """
+
 from __future__ import annotations
 
 import logging
@@ -62,7 +63,8 @@ def demo(broker: str, how: str) -> None:
         failed = _show(console, story.scenes(play), how)
     if failed:
         raise OperatorError(
-            f"{failed} scene(s) did not end as they should", hint="Run it again with COMMERCE_EVENTS_DEMO_LOG=1, and report it."
+            f"{failed} scene(s) did not end as they should",
+            hint="Run it again with COMMERCE_EVENTS_DEMO_LOG=1, and report it.",
         )
     if how == "table":
         _as_an_analyst_sees_it(console, results)
@@ -78,7 +80,9 @@ def _show(console: Console, scenes: Iterator[Any], how: str) -> int:
             failed += not scene.ok
             click.echo(json.dumps(vars(scene)))
         return failed
-    table = Table("", "what happens", "result on Kafka", "seat in the LMS", title="Commerce events", title_justify="left")
+    table = Table(
+        "", "what happens", "result on Kafka", "seat in the LMS", title="Commerce events", title_justify="left"
+    )
     with Live(table, console=console, refresh_per_second=8):
         for scene in scenes:
             failed += not scene.ok
@@ -174,7 +178,17 @@ def _settings(folder: Path, bootstrap: str, registry_url: str) -> dict[str, Any]
 
 def _as_an_analyst_sees_it(console: Console, results: Results) -> None:
     """One row per result: the topic holds no names and no addresses, so anybody may read it."""
-    columns = ("sequence", "order_key", "line_id", "action", "outcome", "reason_code", "lms_user_id", "mode_after", "is_final")
+    columns = (
+        "sequence",
+        "order_key",
+        "line_id",
+        "action",
+        "outcome",
+        "reason_code",
+        "lms_user_id",
+        "mode_after",
+        "is_final",
+    )
     table = Table(*columns, title="The results topic, as an analyst reads it", title_justify="left", box=None)
     for heard in results.heard:
         result = heard.body.get("fulfillment")

@@ -1,4 +1,5 @@
 """``commerce-events doctor``: is everything as it must be, and if not, what to do."""
+
 from __future__ import annotations
 
 import csv
@@ -31,8 +32,12 @@ MARKS = {OK: ("✓", "green"), WARNING: ("!", "yellow"), FAILURE: ("✗", "red")
 
 
 @click.command(help=HELP, short_help="Is everything as it must be?")
-@click.option("--create-topics", is_flag=True, help="Create the topics that are missing, with partitions and retention.")
-@click.option("--format", "how", type=click.Choice(("table", "json", "ndjson", "csv")), default="table", show_default=True)
+@click.option(
+    "--create-topics", is_flag=True, help="Create the topics that are missing, with partitions and retention."
+)
+@click.option(
+    "--format", "how", type=click.Choice(("table", "json", "ndjson", "csv")), default="table", show_default=True
+)
 @connected
 def doctor(create_topics: bool, how: str, **where: Any) -> None:
     """Look."""

@@ -1,4 +1,5 @@
 """``commerce-events listen``: orders and results as they come, decoded."""
+
 from __future__ import annotations
 
 import csv
@@ -34,8 +35,12 @@ COLUMNS = ("time", "event", "order", "line", "outcome", "reason", "learner", "co
 @click.option("--from", "start", default="latest", show_default=True, metavar="earliest|latest|TIME")
 @click.option("--until-idle", type=float, metavar="SECONDS", help="End when nothing came for so long.")
 @click.option("--count", type=click.IntRange(1), help="End after so many messages.")
-@click.option("--forward-to", metavar="URL", help="POST each message there as JSON; a refusal is told, and reading goes on.")
-@click.option("--format", "how", type=click.Choice(("table", "json", "ndjson", "csv")), default="table", show_default=True)
+@click.option(
+    "--forward-to", metavar="URL", help="POST each message there as JSON; a refusal is told, and reading goes on."
+)
+@click.option(
+    "--format", "how", type=click.Choice(("table", "json", "ndjson", "csv")), default="table", show_default=True
+)
 @connected
 def listen(
     order_key: str | None, results: bool, orders: bool, start: str, until_idle: float | None, count: int | None,
@@ -107,7 +112,16 @@ def rows(heard: Heard) -> list[tuple[str, ...]]:
     learner = inner.get("learner") or {}
     who = str(learner.get("lms_user_id") or learner.get("username") or ("(by e-mail)" if learner.get("email") else ""))
     return [
-        (*head, line.get("line_id", ""), "", inner.get("refund_kind", ""), who, line.get("course_key") or "", line.get("mode") or "", "")
+        (
+            *head,
+            line.get("line_id", ""),
+            "",
+            inner.get("refund_kind", ""),
+            who,
+            line.get("course_key") or "",
+            line.get("mode") or "",
+            "",
+        )
         for line in inner.get("lines") or [{}]
     ]
 

@@ -1,4 +1,5 @@
 """The scenes of ``commerce-events demo``: each does something, then looks at Kafka and the database."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -47,7 +48,9 @@ class Play:
     def told(self, order_id: str, count: int = 1) -> tuple[str, list[str]]:
         """The order's results as text, and their outcomes."""
         found = self.results.wait(f"shop:{order_id}", count)
-        text = "\n".join(f"{r['outcome']} / {r['reason_code']}" + ("" if r["is_final"] else " (not final)") for r in found)
+        text = "\n".join(
+            f"{r['outcome']} / {r['reason_code']}" + ("" if r["is_final"] else " (not final)") for r in found
+        )
         return text or "nothing came", [f"{r['outcome']}/{r['reason_code']}" for r in found]
 
 
@@ -66,7 +69,9 @@ def scenes(play: Play) -> Iterator[Scene]:
     play.results.still(1.0)
     text, got = play.told("1001")
     one = got == ["completed/ok"]
-    yield Scene("the same event three times more", "nothing new: one result, as before" if one else text, _seat(learner), one)
+    yield Scene(
+        "the same event three times more", "nothing new: one result, as before" if one else text, _seat(learner), one
+    )
 
     play.refunded("1001")
     text, got = play.told("1001", 2)
@@ -76,7 +81,12 @@ def scenes(play: Play) -> Iterator[Scene]:
     play.told("1002")
     play.paid("1002", lms_user_id=learner.pk)
     text, got = play.told("1002", 2)
-    yield Scene("a refund comes before its payment", text, _seat(learner), got == ["retained/grant_not_found", "skipped/refund_before_paid"])
+    yield Scene(
+        "a refund comes before its payment",
+        text,
+        _seat(learner),
+        got == ["retained/grant_not_found", "skipped/refund_before_paid"],
+    )
 
     play.paid("1003", email="newcomer@example.com")
     text, got = play.told("1003")
@@ -85,13 +95,23 @@ def scenes(play: Play) -> Iterator[Scene]:
     newcomer = _account("newcomer@example.com")
     play.worker.wake["handle"].set()
     text, got = play.told("1003", 2)
-    yield Scene("… and registers", text.splitlines()[-1], _seat(newcomer), got[1:] == ["completed/ok"] and _seat(newcomer) == "verified")
+    yield Scene(
+        "… and registers",
+        text.splitlines()[-1],
+        _seat(newcomer),
+        got[1:] == ["completed/ok"] and _seat(newcomer) == "verified",
+    )
 
     play.paid("1004", lms_user_id=learner.pk, course_key=FULL)
     text, got = play.told("1004")
     yield Scene("a course that is full", text, "waits for a person", got == ["deferred/course_full"])
 
-    send_raw(play.bootstrap, topics.full_topic(topics.ORDER_TOPIC, "demo"), b"\0poisoned", [("ce_type", topics.ORDER_PAID_TYPE.encode())])
+    send_raw(
+        play.bootstrap,
+        topics.full_topic(topics.ORDER_TOPIC, "demo"),
+        b"\0poisoned",
+        {"ce_type": topics.ORDER_PAID_TYPE},
+    )
     play.paid("1005", lms_user_id=learner.pk)
     text, got = play.told("1005")
     kept = _dead_letters()

@@ -1,4 +1,5 @@
 """``commerce-events trigger``: publish one order event by hand, any field as wanted."""
+
 from __future__ import annotations
 
 import json
@@ -38,7 +39,9 @@ Examples:
 @click.option("--course", default=builders.COURSE, show_default=True)
 @click.option("--mode", default="verified", show_default=True)
 @click.option("--refund", "refund_id", default="r1", show_default=True, help="The store's refund id.")
-@click.option("--set", "fields", multiple=True, metavar="PATH=VALUE", help="Any field, as JSON or text; may be repeated.")
+@click.option(
+    "--set", "fields", multiple=True, metavar="PATH=VALUE", help="Any field, as JSON or text; may be repeated."
+)
 @click.option("--file", "path", type=click.File("rb"), help="The event as JSON; - for standard input.")
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Send it so often: duplicates.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent.")
@@ -76,13 +79,20 @@ def trigger(
             placed = client.publish(event_type, body)
     key = body[argument]["order_key"]
     if how == "json":
-        click.echo(json.dumps({"key": key, "topic": placed.topic, "partition": placed.partition, "offset": placed.offset}))
+        click.echo(
+            json.dumps({"key": key, "topic": placed.topic, "partition": placed.partition, "offset": placed.offset})
+        )
     else:
-        click.echo(f"{kind} {key} → {placed.topic}[{placed.partition}]@{placed.offset}" + (f" × {repeat}" if repeat > 1 else ""))
+        click.echo(
+            f"{kind} {key} → {placed.topic}[{placed.partition}]@{placed.offset}"
+            + (f" × {repeat}" if repeat > 1 else "")
+        )
         click.echo(f"See what becomes of it: commerce-events listen --order {key}", err=True)
 
 
-def _built(kind: str, order_id: str, source: str, learner: str | None, course: str, mode: str, refund_id: str) -> dict[str, Any]:
+def _built(
+    kind: str, order_id: str, source: str, learner: str | None, course: str, mode: str, refund_id: str
+) -> dict[str, Any]:
     if kind == "order.refunded":
         return builders.order_refunded(order_id, source=source, refund_id=refund_id)
     who: dict[str, Any] = {}
@@ -133,6 +143,6 @@ def _show(event_type: str, body: dict[str, Any], encoded: bytes, how: str) -> No
     for name in ("topic", "key", "partition", "bytes", "value"):
         click.echo(f"{name:10} {facts[name]}")
     click.echo("           (the four bytes after the first are the registry's schema id: zeros in a dry run)")
-    for name, value in facts["headers"].items():  # type: ignore[attr-defined]
+    for name, value in facts["headers"].items():
         click.echo(f"header     {name}: {value}")
     click.echo(json.dumps(body, indent=2))

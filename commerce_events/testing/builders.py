@@ -1,9 +1,10 @@
 """Valid events by default; say only what matters.
 
-    >>> body = order_paid("1001", course_key="course-v1:edX+DemoX+2026", email="learner@example.com")
-    >>> body["order"]["lines"][0]["mode"]
-    'verified'
+>>> body = order_paid("1001", course_key="course-v1:edX+DemoX+2026", email="learner@example.com")
+>>> body["order"]["lines"][0]["mode"]
+'verified'
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -24,7 +25,9 @@ def learner(
     return {**known, "store_customer_id": None, **more}
 
 
-def line(line_id: str = "1", course_key: str | None = COURSE, mode: str | None = "verified", **more: Any) -> dict[str, Any]:
+def line(
+    line_id: str = "1", course_key: str | None = COURSE, mode: str | None = "verified", **more: Any
+) -> dict[str, Any]:
     """An ``OrderLineData`` as a dictionary."""
     return {
         "line_id": line_id, "product_kind": "course_seat", "course_key": course_key, "mode": mode, "sku": None,

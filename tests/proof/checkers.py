@@ -1,4 +1,5 @@
 """The invariants, checked from outside: only the database and the topics are read (reliability.md, section 2)."""
+
 from __future__ import annotations
 
 import json
@@ -45,7 +46,9 @@ def results_are_told_once(shop: Shop) -> dict[str, list[dict[str, Any]]]:
 
 def effect_and_result_agree() -> None:
     """I2, I4: one attempt per handled event; one message per line it decided."""
-    handled = Inbox.objects.filter(state=Inbox.State.HANDLED, event_type__startswith="org.openedx.commerce.order").count()
+    handled = Inbox.objects.filter(
+        state=Inbox.State.HANDLED, event_type__startswith="org.openedx.commerce.order"
+    ).count()
     assert Attempt.objects.count() == handled
     bodies = [wire.decode(row.event_type, bytes(row.body))["fulfillment"] for row in Outbox.objects.all()]
     completed = {(b["order_key"], b["line_id"]) for b in bodies if b["outcome"] == "completed"}

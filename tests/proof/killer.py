@@ -2,6 +2,7 @@
 
 ``point`` or ``point:n``, the n-th time that it is passed. The product knows nothing of it: functions are wrapped here.
 """
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """A backup of the database and its restore, on any engine: every row of every table, as it was."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -27,4 +28,8 @@ def restore(backup: dict[type[models.Model], list[dict[str, Any]]]) -> None:
 
 
 def _models() -> list[type[models.Model]]:
-    return [model for model in apps.get_models() if model._meta.app_label not in KEPT and model._meta.label != "auth.Permission"]
+    return [
+        model
+        for model in apps.get_models()
+        if model._meta.app_label not in KEPT and model._meta.label != "auth.Permission"
+    ]

@@ -1,4 +1,5 @@
 """A log that changes under our feet: a topic made anew, offsets expired. Seen, told, halted, and gone on by decision."""
+
 from __future__ import annotations
 
 import time
@@ -85,6 +86,11 @@ def test_expired_offsets_halt_their_partition_and_no_other(
     code, said = _run(processes)
     assert code == 5 and "ALARM gap" in said and "retention" in said, said
     gap = Gap.objects.get()
-    assert (gap.reason, gap.partition, gap.from_offset, gap.to_offset) == ("offsets_expired", stand.partition, stand.offset, end)
+    assert (gap.reason, gap.partition, gap.from_offset, gap.to_offset) == (
+        "offsets_expired",
+        stand.partition,
+        stand.offset,
+        end,
+    )
     for row in Position.objects.filter(topic=topic).exclude(partition=stand.partition):
         assert row.offset == shop.end(topic, row.partition), "the other partitions go on"

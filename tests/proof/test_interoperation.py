@@ -1,4 +1,5 @@
 """With the stock event bus on the other side, and with an independent reader."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -36,7 +37,9 @@ def _results(broker: Broker, prefix: str) -> list[tuple[Any, dict[str, Any]]]:
     """Every result, read by confluent's own deserializer without our schemas."""
     topic = topics.full_topic(topics.FULFILLMENT_TOPIC, prefix)
     reader = AvroDeserializer(SchemaRegistryClient({"url": broker.registry_url}))
-    client = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "independent", "auto.offset.reset": "earliest"})
+    client = Consumer(
+        {"bootstrap.servers": broker.bootstrap, "group.id": "independent", "auto.offset.reset": "earliest"}
+    )
     partitions = [TopicPartition(topic, number, 0) for number in range(3)]
     client.assign(partitions)
     left = sum(client.get_watermark_offsets(partition, timeout=10)[1] for partition in partitions)
@@ -110,7 +113,9 @@ def test_the_stock_consumer_receives_our_results_and_orders(
         consumer = KafkaEventConsumer(topic, group)
         got: list[Any] = []
 
-        def receive(got: list[Any] = got, consumer: Any = consumer, count: int = count, argument: str = argument, **kwargs: Any) -> None:
+        def receive(
+            got: list[Any] = got, consumer: Any = consumer, count: int = count, argument: str = argument, **kwargs: Any
+        ) -> None:
             got.append(kwargs[argument])
             if len(got) == count:
                 consumer._shut_down()
@@ -176,7 +181,9 @@ def test_a_producer_without_anything_of_ours_is_fulfilled(
     fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(text)), {"order": order})
     value = b"\0" + answer.json()["id"].to_bytes(4, "big") + out.getvalue()
     producer = Producer({"bootstrap.servers": broker.bootstrap})
-    producer.produce(topic, value, b"shop:plain", headers={"ce_type": "org.openedx.commerce.order.paid.v1", "ce_id": "1"})
+    producer.produce(
+        topic, value, b"shop:plain", headers={"ce_type": "org.openedx.commerce.order.paid.v1", "ce_id": "1"}
+    )
     assert producer.flush(10) == 0
     shop.expected[shop.learners[1], COURSES[1]] = "honor"
     _consume(processes)

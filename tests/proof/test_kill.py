@@ -1,4 +1,5 @@
 """kill -9 between each two steps of each stage: nothing lost, nothing twice."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """A database restored from a backup: noticed, outranked, healed (D4)."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """Two of everything: consumers of one group, relays of one database; and one of them stopped in the middle."""
+
 from __future__ import annotations
 
 import time

@@ -1,4 +1,5 @@
 """``manage.py commerce_gaps``: partitions that were halted, why, and the decision to read on."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """``manage.py consume_commerce_events``: the LMS side of commerce events, all three stages in one process."""
+
 from __future__ import annotations
 
 import json
@@ -64,7 +65,9 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument("--concurrency", type=int, default=1, help="threads that handle orders (default 1)")
         parser.add_argument("--until-idle", action="store_true", help="end when nothing is left to do")
-        parser.add_argument("--replay", action="store_true", help="read again from --from, although there is a position")
+        parser.add_argument(
+            "--replay", action="store_true", help="read again from --from, although there is a position"
+        )
         parser.add_argument(
             "--accept-poison", action="store_true", help="set unreadable messages aside even where nothing else comes"
         )
