@@ -25,20 +25,6 @@ def test_a_schema_is_to_the_byte_what_the_stock_bus_registers(event_type: str) -
     assert avsc.schema_text(event_type) == stock
 
 
-@EVERY_TYPE
-def test_a_signal_carries_the_type_the_argument_and_the_class_of_the_table(event_type: str) -> None:
-    row = topics.EVENT_TYPES[event_type]
-    signal = getattr(signals, row.name)
-    assert signal.event_type == event_type
-    ((argument, cls),) = signal.init_data.items()
-    assert (argument, cls.__name__) == (row.argument, row.data_class)
-
-
-def test_every_signal_stands_in_the_table() -> None:
-    found = {name for name in dir(signals) if name.isupper()}
-    assert found == {row.name for row in topics.EVENT_TYPES.values()}
-
-
 def test_a_type_that_no_event_can_hold_is_refused() -> None:
     with pytest.raises(TypeError, match="type system"):
         generate._type(bytes, set())
