@@ -95,11 +95,13 @@ class FulfillmentHandler:
             (event, rules.decide(event.event_type, event.data, rows.book, learners, self.policy, context.now))
             for event in events
         ]
-        rows.order_numbers |= {e.stream.key: e.data["order_number"] for e in events if "order_number" in e.data}
+        for event in events:
+            if "order_number" in event.data:
+                rows.order_numbers[event.stream.key] = event.data["order_number"]
         rows.write()
         ledger.write_attempts([(event, decision.lines) for event, decision in decided], context.now)
         outcomes = self._tell(decided, rows.order_numbers, context)
-        changes = _changes(rows, found, decided)
+        changes = _changes(rows, found)
         return outcomes, self.gateway.apply(changes) if changes else {}
 
     def _load(self, rows: ledger.Ledger, events: Iterable[Event], learners: Directory) -> Mapping[Pair, Seat]:
@@ -149,24 +151,25 @@ class FulfillmentHandler:
         ]
 
 
-def _changes(
-    rows: ledger.Ledger, found: Mapping[Pair, Seat], decided: Iterable[tuple[Event, Decision]]
-) -> list[Change]:
-    """The enrollments to write: the last word on each pair unless it is what was found, and the line that caused it."""
-    changed = {pair: after for pair, after in rows.book.changed.items() if held(found.get(pair)) != held(after)}
-    if not changed:
-        return []
-    causes: dict[tuple[int | None, str | None], OrderLine] = {}
-    for event, decision in decided:
-        key = event.stream.key
-        source, _, order_id = key.partition(":")
-        for line in decision.lines:
-            pair = line.lms_user_id, line.course_key
-            if line.outcome == "completed" and pair in changed:
-                line_id = line.line_id or ""
-                paid_at = rows.book.orders[key].grants[line_id].paid_at
-                causes[pair] = OrderLine(source, order_id, key, rows.order_numbers[key], line_id, paid_at)
-    return [Change(pair, found.get(pair), after, causes.get(pair)) for pair, after in changed.items()]
+def _changes(rows: ledger.Ledger, found: Mapping[Pair, Seat]) -> list[Change]:
+    """The enrollments to write: the last word on each pair, unless it is what was found."""
+    changes = []
+    for pair, after in rows.book.changed.items():
+        before = found.get(pair)
+        mode = held(after)
+        if held(before) != mode:
+            changes.append(Change(pair, before, after, None if mode is None else _cause(rows, pair, mode)))
+    return changes
+
+
+def _cause(rows: ledger.Ledger, pair: Pair, mode: str) -> OrderLine | None:
+    """The newest order line that gives a learner this mode; None where it is the base that was given back."""
+    for grant in reversed(rows.book.accesses[pair].grants):
+        if grant.mode == mode and grant.state == "active":
+            key = grant.order_key
+            source, _, order_id = key.partition(":")
+            return OrderLine(source, order_id, key, rows.order_numbers[key], grant.line_id, grant.paid_at)
+    return None
 
 
 def _timers(key: str, decision: Decision, context: Context) -> list[FollowUp]:

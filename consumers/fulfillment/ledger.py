@@ -91,6 +91,7 @@ class Ledger:
         own = {stream.id for stream in self.streams.values()}
         for row in sorted(sql.select(models.Grant, _READ, "pair", locked)):
             grant = _grant(row)
+            self.order_numbers.setdefault(grant.order_key, row[2])
             if row[1] in own:  # read again: what stood there before the lock may be out of date
                 book.orders[grant.order_key].grants[grant.line_id] = grant
             if grant.pair in book.accesses:

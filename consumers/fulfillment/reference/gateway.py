@@ -78,16 +78,15 @@ class ReferenceGateway(Gateway):
         if refused:
             return refused
         new, changed = [], []
-        for change in sorted(changes, key=lambda change: digests.of_pair(change.pair)):
-            line = change.line
+        for pair, before, after, line in changes:
             words = (line.order_key, line.order_number, line.line_id) if line is not None else ("", "", "")
-            row = (digests.of_pair(change.pair), *change.after, *words)
-            if change.before is None:
-                new.append((*row, *change.pair, False))
+            if before is None:
+                new.append((digests.of_pair(pair), *after, *words, *pair, False))
             else:
-                changed.append(row)
-        sql.insert(ReferenceEnrollment, ("pair", *_WRITTEN, "lms_user_id", "course_key", "is_certified"), new)
-        sql.update(ReferenceEnrollment, _WRITTEN, changed, key="pair")
+                changed.append((digests.of_pair(pair), *after, *words))
+        # in the order of the digests, so that two writers meet in one order
+        sql.insert(ReferenceEnrollment, ("pair", *_WRITTEN, "lms_user_id", "course_key", "is_certified"), sorted(new))
+        sql.update(ReferenceEnrollment, _WRITTEN, sorted(changed), key="pair")
         return {}
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import random
 
+from consumers.fulfillment.reference.models import ReferenceEnrollment
 from tests.unit.fulfillment.site import DEMO, OTHER, Site, line, paid, refund_line, refunded, words
 
 
@@ -180,3 +181,19 @@ def test_a_new_line_under_a_higher_revision(site: Site) -> None:
     assert site.stream("shop:100").revision == 1
     assert words(site.deliver(paid("100", ada, line("1", mode="audit"), revision=2))) == [("completed", "line_changed")]
     assert site.seats() == {(ada.pk, DEMO): "verified", (ada.pk, OTHER): "verified"}
+
+
+def test_an_enrollment_names_the_order_line_that_gives_it(site: Site) -> None:
+    ada = site.user("ada")
+
+    def named() -> tuple[str, str, str]:
+        row = ReferenceEnrollment.objects.get(lms_user_id=ada.pk)
+        return row.order_key, row.order_number, row.line_id
+
+    site.deliver(paid("100", ada, line("x", mode="audit")))
+    assert named() == ("shop:100", "#100", "x")
+    site.deliver(paid("101", ada, line("y", mode="verified")))
+    assert named() == ("shop:101", "#101", "y")
+    site.deliver(refunded("101"))
+    assert site.seat(ada) == "audit"
+    assert named() == ("shop:100", "#100", "x")
