@@ -72,17 +72,17 @@ class Decoder:
         event_type = headers.get("ce_type", b"").decode("utf-8", "replace")
         try:
             if value is None:
-                raise _Refused("tombstone", "a message without a value: nothing in the contract deletes events")
+                raise _RefusedError("tombstone", "a message without a value: nothing in the contract deletes events")
             if not event_type:
-                raise _Refused("no_type", "the header ce_type is missing")
+                raise _RefusedError("no_type", "the header ce_type is missing")
             if event_type not in self._handled:
                 if event_type in topics.EVENT_TYPES or message.topic().endswith(topics.ORDER_TOPIC):
-                    raise _Refused("unknown_type", f"nothing here handles {event_type[:200]}")
+                    raise _RefusedError("unknown_type", f"nothing here handles {event_type[:200]}")
                 return None
             if len(value) > self._max_bytes:
-                raise _Refused("too_large", f"{len(value)} bytes, the limit is {self._max_bytes}")
+                raise _RefusedError("too_large", f"{len(value)} bytes, the limit is {self._max_bytes}")
             return self._event(message, event_type, value, headers)
-        except _Refused as refused:
+        except _RefusedError as refused:
             reason, detail, readable = refused.reason, refused.detail, refused.readable
         except ContractError as error:
             reason, detail, readable = "undecodable", str(error), None
@@ -105,7 +105,7 @@ class Decoder:
         try:
             validate(event_type, decoded)
         except ContractError as error:
-            raise _Refused("schema_invalid", str(error), {"event_type": event_type, **_ids(data)}) from error
+            raise _RefusedError("schema_invalid", str(error), {"event_type": event_type, **_ids(data)}) from error
         key = data["order_key"]
         return Received(
             message.topic(), message.partition(), message.offset(), event_type, key, data, orjson.dumps(data),
@@ -118,7 +118,7 @@ class Decoder:
         except TransientError:
             raise
         except PermanentError as error:
-            raise _Refused("unknown_schema", f"schema id {schema_id}: {error}") from error
+            raise _RefusedError("unknown_schema", f"schema id {schema_id}: {error}") from error
         return wire.accept_writer(event_type, text)
 
     def _foreign(
@@ -127,7 +127,7 @@ class Decoder:
         """An Open edX event that is not ours: its identity is ``ce_id``, its stream the message's key."""
         ce_id = headers.get("ce_id", b"").decode("utf-8", "replace")
         if not ce_id:
-            raise _Refused("no_id", "the header ce_id is missing, and nothing else tells this event from another")
+            raise _RefusedError("no_id", "the header ce_id is missing, and nothing else tells this event from another")
         data = wire.decode(event_type, body, writer)
         key = (message.key() or b"").hex()[:255]
         topic = message.topic()
@@ -161,7 +161,7 @@ class Encoder:
         return wire.frame(schema_id, body)
 
 
-class _Refused(CommerceEventsError):
+class _RefusedError(CommerceEventsError):
     """Internal: this message is poison, and why."""
 
     def __init__(self, reason: str, detail: str, readable: dict[str, Any] | None = None) -> None:

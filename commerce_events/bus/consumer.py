@@ -1,4 +1,4 @@
-"""``EVENT_BUS_CONSUMER``: the stock ``consume_events`` gets the durable loop for our topics, and what it had for the rest.
+"""``EVENT_BUS_CONSUMER``: the stock ``consume_events`` gets the durable loop for our topics, and its own for the rest.
 
 ::
 

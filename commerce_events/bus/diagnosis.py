@@ -125,7 +125,8 @@ def site() -> Iterator[Finding]:
         state = OK if apps.is_installed(app) else FAILURE
         yield Finding(
             f"app {app}", state, "installed" if state == OK else "not installed",
-            "" if state == OK else "Add it to INSTALLED_APPS; in the LMS the plugin does. A failing import is one line in its log.",
+            "" if state == OK else "Add it to INSTALLED_APPS; in the LMS the plugin does. A failing import is one "
+            "line in its log.",
         )  # fmt: skip
     if "openedx_events" in django_settings.INSTALLED_APPS and "commerce_events" in django_settings.INSTALLED_APPS:
         order = [app for app in django_settings.INSTALLED_APPS if app in {"openedx_events", "commerce_events"}]
@@ -155,7 +156,8 @@ def _database(connection: Any, group: str) -> Iterator[Finding]:
         if level not in {"read committed", "sqlite"}:
             yield Finding(
                 "isolation level", FAILURE, level,
-                "Set it to read committed: DATABASES OPTIONS isolation_level. Gap locks of REPEATABLE READ stall producers.",
+                "Set it to read committed: DATABASES OPTIONS isolation_level. Gap locks of REPEATABLE READ stall "
+                "producers.",
             )  # fmt: skip
         rows = list(Position.objects.filter(group=group))
         yield Finding(

@@ -2,8 +2,8 @@
 
 Kafka's committed offset is always behind the position row. If it is ahead, the row went back in time: results were
 published that this database does not know. So a new epoch starts – new results outrank every lost one –, the events
-behind the position are read again, and the streams whose lost results stand on the results topic are renewed, even where
-no event of theirs comes again.
+behind the position are read again, and the streams whose lost results stand on the results topic are renewed, even
+where no event of theirs comes again.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class Guard:
             inbox.write([(stream, FollowUp(RENEW, key, {"order_key": key})) for stream, key in streams], now)
         ids.STREAMS.forget()
         log.error(
-            "ALARM database_restored: epoch %d starts, %d streams are renewed, the events behind the positions are read "
-            "again; committed offsets ahead of the database: %s", row.epoch, len(streams), ahead,
+            "ALARM database_restored: epoch %d starts, %d streams are renewed, the events behind the positions are "
+            "read again; committed offsets ahead of the database: %s", row.epoch, len(streams), ahead,
         )  # fmt: skip
         return True
 

@@ -1,9 +1,9 @@
 """The second stage: due inbox rows become effects.
 
-A group of streams is claimed by locking their rows (SKIP LOCKED: any number of workers share the work), their due events
-are handled in one transaction, or one stream at a time where the handler does not work in bulk. A group that fails is
-handled one stream at a time, a stream that fails one event at a time, and an event that fails waits on its row: later
-with back-off if the failure is transient, for a person if it is not understood. Everything else flows (D2).
+A group of streams is claimed by locking their rows (SKIP LOCKED: any number of workers share the work), their due
+events are handled in one transaction, or one stream at a time where the handler does not work in bulk. A group that
+fails is handled one stream at a time, a stream that fails one event at a time, and an event that fails waits on its
+row: later with back-off if the failure is transient, for a person if it is not understood. Everything else flows (D2).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A file that says whether every stage of this process is alive and getting somewhere.
 
-An orchestrator's liveness probe looks at the file's age and first word: ``ok`` is written only while each stage has made
-a round lately; a stage that waits – for a database, a broker – or stands still takes the word away (I12).
+An orchestrator's liveness probe looks at the file's age and first word: ``ok`` is written only while each stage has
+made a round lately; a stage that waits – for a database, a broker – or stands still takes the word away (I12).
 """
 
 from __future__ import annotations

@@ -55,6 +55,6 @@ def write(follow_ups: list[tuple[int, FollowUp]], now: datetime) -> None:
                 due_at=event.due_at or now,
                 payload=orjson.dumps(event.data).decode(),
                 received_at=now,
-            )  # fmt: skip
+            )
         )
     Inbox.objects.bulk_create(rows, batch_size=500)

@@ -1,9 +1,9 @@
 """The first stage: a batch from Kafka becomes inbox rows – or, where nothing stands in the way, effects at once.
 
 One transaction moves the positions, filters what is known, writes the rest. On the **straight path** it also decides:
-when a handler works in bulk and a stream has nothing waiting, its events are handled here and inserted as handled, which
-saves a second commit and an update of every row (ADR 0007). Whatever cannot go straight is inserted as pending, and
-whatever makes the straight path fail falls back to that for the whole batch. Nothing is ever lost by falling back.
+when a handler works in bulk and a stream has nothing waiting, its events are handled here and inserted as handled,
+which saves a second commit and an update of every row (ADR 0007). Whatever cannot go straight is inserted as pending,
+and whatever makes the straight path fail falls back to that for the whole batch. Nothing is ever lost by falling back.
 
 Rows are inserted without conflict clauses. If another process inserted one of them in the meantime, the transaction is
 rolled back and decided again on what is there now (ADR 0008).

@@ -17,7 +17,8 @@ from commerce_events.bus.types import Message, Stream
 from commerce_events.models import Outbox, OutboxBatch
 
 COLUMNS = (
-    "batch_id", "stream_id", "message_id", "event_type", "sequence", "slot", "topic", "key", "headers", "body", "created_at",
+    "batch_id", "stream_id", "message_id", "event_type", "sequence", "slot", "topic", "key", "headers", "body",
+    "created_at",
 )  # fmt: skip
 READ = ("id", "batch_id", "message_id", "event_type", "sequence", "topic", "key", "headers", "body", "created_at")
 

@@ -41,7 +41,9 @@ class OutboxProducer(EventBusProducer):
         event_data: dict[str, Any],
         event_metadata: EventsMetadata,
     ) -> None:
-        """Write one event. Unlike the stock producer, this raises what goes wrong: the caller's transaction is at stake.
+        """Write one event.
+
+        Unlike the stock producer, this raises what goes wrong: the caller's transaction is at stake.
 
         Raises:
             ContractError: an event of ours breaks the contract.

@@ -48,8 +48,8 @@ class Reader:
         self.registry = registry
         self._writers: dict[tuple[str, int], Any] = {}
         self.client = Consumer({
-            **config, "group.id": "commerce-events-reader", "enable.auto.commit": False, "auto.offset.reset": "earliest",
-            "enable.partition.eof": False, "fetch.wait.max.ms": 100,
+            **config, "group.id": "commerce-events-reader", "enable.auto.commit": False,
+            "auto.offset.reset": "earliest", "enable.partition.eof": False, "fetch.wait.max.ms": 100,
         })  # fmt: skip
         at = []
         for name in names:
@@ -112,5 +112,6 @@ class Reader:
         return Heard(
             message.topic(), message.partition(), message.offset(),
             datetime.fromtimestamp(max(message.timestamp()[1], 0) / 1000, UTC),
-            (message.key() or b"").decode("utf-8", "replace"), event_type, headers.get(topics.HEADER_ID, ""), body, problem,
+            (message.key() or b"").decode("utf-8", "replace"), event_type, headers.get(topics.HEADER_ID, ""), body,
+            problem,
         )  # fmt: skip

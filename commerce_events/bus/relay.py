@@ -140,7 +140,7 @@ class Relay:
     def _queued(
         self, producer: Producer, item: _Framed, reports: Mapping[int, Report], round_: _Round, deadline: float
     ) -> bool:
-        """Hand one message to librdkafka; False if it has no room in time, and then nothing behind it is handed over."""
+        """Hand one message to librdkafka; False if it has no room in time: then nothing behind it is handed over."""
         message, topic, value, headers = item
         key = message.key.encode()
         while not round_.failed:

@@ -8,8 +8,8 @@ These four functions are all the hand-written SQL there is. Each works inside th
   times the processor time and splits at 64 KiB), text always through the connection's own escaping;
 - SQLite: ``executemany``.
 
-``insert`` has no conflict clause on purpose: a row that is there already is a race, and a race rolls back and is decided
-again (``docs/decisions/0008-optimistic-inserts.rst``).
+``insert`` has no conflict clause on purpose: a row that is there already is a race, and a race rolls back and is
+decided again (``docs/decisions/0008-optimistic-inserts.rst``).
 """
 
 from __future__ import annotations

@@ -71,7 +71,8 @@ class Message:
     """One event to publish with the transaction that handled its cause (a row of the outbox).
 
     ``data`` is the whole decoded body, ``{"fulfillment": {...}}``. ``slot`` names the fact that the message is the
-    current word on – for a result: line, action and refund –, so that the current message of each slot can be sent again.
+    current word on – for a result: line, action and refund –, so that the current message of each slot can be sent
+    again.
     """
 
     event_type: str
@@ -104,8 +105,8 @@ class Outcome:
 class Handler(Protocol):
     """A durable handler of some event types.
 
-    It may also have ``on_failure(event, error, held, context) -> Outcome``: what to publish when an event failed for the
-    first time (``held`` is empty) and when it is held for a person (``held`` is the reason).
+    It may also have ``on_failure(event, error, held, context) -> Outcome``: what to publish when an event failed for
+    the first time (``held`` is empty) and when it is held for a person (``held`` is the reason).
 
     Raise ``exceptions.TransientError`` (or let ``django.db.OperationalError`` through) to have the event tried again
     later; any other exception is unknown: tried a few times, then held for a person.

@@ -1,6 +1,7 @@
 """Where broker and registry are, for every command that talks to them.
 
-Options, else the stock event bus's names in the environment, else Django's settings if ``DJANGO_SETTINGS_MODULE`` is set.
+Options, else the stock event bus's names in the environment, else Django's settings if ``DJANGO_SETTINGS_MODULE`` is
+set.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def connect(bootstrap: str | None, registry: str | None, prefix: str | None, kaf
         if not said[name]:
             raise OperatorError(
                 f"no address: give --{name} or set {NAMES[name]}",
-                hint="For a broker to try things on run `commerce-events dev` in another terminal; it prints the lines.",
+                hint="For a broker to try things on run `commerce-events dev` in another terminal: it prints both.",
             )
     pairs = dict(pair.split("=", 1) for pair in kafka if "=" in pair)
     if len(pairs) < len(kafka):

@@ -1,8 +1,8 @@
 """``commerce-events demo``: the whole story on this machine, in under a minute.
 
-A broker, a registry, a database, a store and an LMS, each as in production but small: librdkafka's cluster speaks the real
-protocol, the database is SQLite, the store is a producer, the LMS is the worker with the reference gateway. Every row of
-the table was read back from Kafka and the database; nothing is staged.
+A broker, a registry, a database, a store and an LMS, each as in production but small: librdkafka's cluster speaks the
+real protocol, the database is SQLite, the store is a producer, the LMS is the worker with the reference gateway. Every
+row of the table was read back from Kafka and the database; nothing is staged.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from commerce_events.bus.diagnosis import FAILURE, OK, WARNING, Finding
 from commerce_events.cli.connection import connect, connected
 from commerce_events.exceptions import OperatorError
 
-HELP = """Look at packages, broker, topics, registry, schemas, and – with DJANGO_SETTINGS_MODULE – settings and database.
+HELP = """Look at packages, broker, topics, registry, schemas; with DJANGO_SETTINGS_MODULE at settings and database too.
 
 Changes nothing, prints no secret. Ends with 3 if something must be done.
 

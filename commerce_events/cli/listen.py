@@ -93,7 +93,8 @@ def record(heard: Heard) -> dict[str, Any]:
     """A message as JSON."""
     return {
         "topic": heard.topic, "partition": heard.partition, "offset": heard.offset, "time": heard.at.isoformat(),
-        "key": heard.key, "type": heard.event_type, "id": heard.message_id, "data": heard.body, "problem": heard.problem,
+        "key": heard.key, "type": heard.event_type, "id": heard.message_id, "data": heard.body,
+        "problem": heard.problem,
     }  # fmt: skip
 
 
@@ -107,7 +108,8 @@ def rows(heard: Heard) -> list[tuple[str, ...]]:
         after = (inner["mode_after"] or "") if inner["is_active_after"] else "none"
         return [(
             *head, inner["line_id"] or "", inner["outcome"], inner["reason_code"], str(inner["lms_user_id"] or ""),
-            inner["course_key"] or "", f"{inner['mode_before'] or 'none'} → {after or 'none'}", "yes" if inner["is_final"] else "no",
+            inner["course_key"] or "", f"{inner['mode_before'] or 'none'} → {after or 'none'}",
+            "yes" if inner["is_final"] else "no",
         )]  # fmt: skip
     learner = inner.get("learner") or {}
     who = str(learner.get("lms_user_id") or learner.get("username") or ("(by e-mail)" if learner.get("email") else ""))

@@ -116,7 +116,8 @@ def scenes(play: Play) -> Iterator[Scene]:
     text, got = play.told("1005")
     kept = _dead_letters()
     yield Scene(
-        "a poisoned message, then an order", f"{text}\nset aside with its bytes: {', '.join(kept) or 'nothing'}", _seat(learner),
+        "a poisoned message, then an order",
+        f"{text}\nset aside with its bytes: {', '.join(kept) or 'nothing'}", _seat(learner),
         got == ["completed/ok"] and len(kept) == 1,
     )  # fmt: skip
 

@@ -18,8 +18,8 @@ KINDS = {"order.paid": topics.ORDER_PAID_TYPE, "order.refunded": topics.ORDER_RE
 
 HELP = """Publish one order event: a paid order of one seat, or its refund.
 
-KIND is order.paid or order.refunded. Without --learner the buyer is learner@example.com; a number is an LMS user id, text
-with an @ an e-mail address, anything else a user name.
+KIND is order.paid or order.refunded. Without --learner the buyer is learner@example.com; a number is an LMS user id,
+text with an @ an e-mail address, anything else a user name.
 
 \b
 Examples:

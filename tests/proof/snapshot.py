@@ -18,7 +18,7 @@ def take() -> dict[type[models.Model], list[dict[str, Any]]]:
 
 
 def restore(backup: dict[type[models.Model], list[dict[str, Any]]]) -> None:
-    """Put the rows back; whatever came since is gone. New keys go on above the restored ones, as after a real restore."""
+    """Put the rows back; whatever came since is gone. New keys go on above the restored ones, as in a real restore."""
     with transaction.atomic(), connection.constraint_checks_disabled():
         for model in _models():
             model._default_manager.all().delete()

@@ -1,4 +1,4 @@
-"""A log that changes under our feet: a topic made anew, offsets expired. Seen, told, halted, and gone on by decision."""
+"""A log that changes under our feet: a topic made anew, offsets expired. Seen, told, halted; gone on by decision."""
 
 from __future__ import annotations
 

@@ -86,7 +86,8 @@ def test_an_order_of_the_stock_producer_is_fulfilled(
     order = wire.from_dict(topics.ORDER_PAID_TYPE, body)
     producer = create_producer()
     producer.send(
-        signal=signals.ORDER_PAID, topic=topics.ORDER_TOPIC, event_key_field="order.order_key", event_data={"order": order},
+        signal=signals.ORDER_PAID, topic=topics.ORDER_TOPIC, event_key_field="order.order_key",
+        event_data={"order": order},
         event_metadata=signals.ORDER_PAID.generate_signal_metadata(),
     )  # fmt: skip
     producer.prepare_for_shutdown()
@@ -175,7 +176,9 @@ def test_a_producer_without_anything_of_ours_is_fulfilled(
         "source": "shop", "order_id": "plain", "order_key": "shop:plain", "order_number": "plain", "revision": 0,
         "paid_at": now, "occurred_at": now, "is_test": False, "email_opt_in": False,
         "learner": {"lms_user_id": shop.learners[1], "email_verified": False},
-        "lines": [{"line_id": "1", "product_kind": "course_seat", "course_key": COURSES[1], "mode": "honor", "quantity": 1}],
+        "lines": [
+            {"line_id": "1", "product_kind": "course_seat", "course_key": COURSES[1], "mode": "honor", "quantity": 1}
+        ],
     }  # fmt: skip
     out = io.BytesIO()
     fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(text)), {"order": order})

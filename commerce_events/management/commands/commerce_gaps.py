@@ -46,7 +46,8 @@ class Command(BaseCommand):
         parser.add_argument("--accept", metavar="ID|all", help="read on behind this gap")
         parser.add_argument(
             "--at", choices=("earliest", "latest"), default="earliest",
-            help="where to read on: everything still there (default; what was handled is recognised), or only new messages",
+            help="where to read on: everything still there (default; what was handled is recognised), or only new "
+            "messages",
         )  # fmt: skip
         parser.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
         parser.add_argument("--by", default="", help="who decides, for the record (default: the user of this shell)")
