@@ -153,6 +153,23 @@ def _sender() -> tuple[bytes, bytes]:
     return socket.gethostname().encode(), ".".join(numbers).encode()
 
 
+@lru_cache(maxsize=64)  # the messages of one transaction have all of this in common
+def _steady(
+    event_type: str, time: datetime, source: str, host: bytes, library: bytes
+) -> tuple[tuple[str, bytes], list[tuple[str, bytes]]]:
+    """The first header, and those behind the id."""
+    return (topics.HEADER_TYPE, event_type.encode()), [
+        (topics.HEADER_SOURCE, source.encode()),
+        (topics.HEADER_SPEC_VERSION, b"1.0"),
+        (topics.HEADER_TIME, moment(time).encode()),
+        (topics.HEADER_MINOR_VERSION, b"0"),
+        (topics.HEADER_SOURCE_HOST, host),
+        (topics.HEADER_SOURCE_LIB, library),
+        (topics.HEADER_CONTENT_TYPE, topics.CONTENT_TYPE.encode()),
+        (topics.HEADER_DATA_CONTENT_TYPE, topics.CONTENT_TYPE.encode()),
+    ]
+
+
 def headers(
     event_type: str, message_id: UUID, time: datetime, source: str, trace: str | None = None
 ) -> list[tuple[str, bytes]]:
@@ -164,19 +181,8 @@ def headers(
         source: ``openedx/<service>/web`` for a Django service; a store's own URI elsewhere.
         trace: W3C ``traceparent``, optional.
     """
-    host, library = _sender()
-    made = [
-        (topics.HEADER_TYPE, event_type.encode()),
-        (topics.HEADER_ID, str(message_id).encode()),
-        (topics.HEADER_SOURCE, source.encode()),
-        (topics.HEADER_SPEC_VERSION, b"1.0"),
-        (topics.HEADER_TIME, moment(time).encode()),
-        (topics.HEADER_MINOR_VERSION, b"0"),
-        (topics.HEADER_SOURCE_HOST, host),
-        (topics.HEADER_SOURCE_LIB, library),
-        (topics.HEADER_CONTENT_TYPE, topics.CONTENT_TYPE.encode()),
-        (topics.HEADER_DATA_CONTENT_TYPE, topics.CONTENT_TYPE.encode()),
-    ]
+    head, tail = _steady(event_type, time, source, *_sender())
+    made = [head, (topics.HEADER_ID, str(message_id).encode()), *tail]
     if trace:
         made.append((topics.HEADER_TRACE, trace.encode()))
     return made
