@@ -1,7 +1,7 @@
 """From publish to a readable result: the time a learner waits, without the platform.
 
-``serve`` is our worker as a service; ``three_commits`` a plain loop in one thread with three commits – inbox,
-handling, outbox – and no rules. Both say ``ready`` and run until they are told to stop; ``benchmarks/latency.py`` publishes
+``serve`` is our worker as a service; ``three_commits`` a plain loop in one thread with three commits – inbox, handling,
+outbox – and no rules. Both say ``ready`` and run until they are told to stop. ``benchmarks/latency.py`` publishes the
 orders at a fixed rate and reads the results.
 """
 from __future__ import annotations
