@@ -1,10 +1,12 @@
 """The store's client: what it returns from is on the broker, as an independent reader sees it; all else raises."""
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from commerce_events.bus.partitions import murmur2, partition_of
 from commerce_events.contract import examples
 from commerce_events.data import LearnerData, OrderData, OrderLineData
 from commerce_events.exceptions import ContractError, OperatorError, TransientError
+from commerce_events.registry import Registry
 
 ORDER = OrderData(
     source="shop", order_id="1042", order_key="shop:1042", order_number="1042", revision=0,
@@ -152,3 +155,19 @@ sys.meta_path.insert(0, Refuse())
 from commerce_events.bus.client import StoreClient
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_program_in_the_docs_publishes(broker: Any, prefix: str) -> None:
+    program = Path(__file__).resolve().parents[3] / "docs" / "examples" / "python" / "store_client.py"
+    command = [sys.executable, str(program), broker.bootstrap, broker.registry_url, prefix, "77"]
+    refused = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert "commerce-events schemas register" in refused.stderr
+
+    registry = Registry(broker.registry_url)
+    topic = f"{prefix}-{topics.ORDER_TOPIC}"
+    registry.register(topics.subject(topic, topics.ORDER_PAID_TYPE), wire.schema_text(topics.ORDER_PAID_TYPE))
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = re.fullmatch(r"(.+)\[(\d+)\]@(\d+)\n", done.stdout)
+    assert found is not None
+    assert message_at(broker, Placed(found[1], int(found[2]), int(found[3]))).key() == b"shop:77"
