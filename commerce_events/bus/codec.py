@@ -87,7 +87,7 @@ class Decoder:
         except ContractError as error:
             reason, detail, readable = "undecodable", str(error), None
         return Poison(
-            message.topic(), message.partition(), message.offset(), reason, detail[:500], message.key(), value,
+            message.topic(), message.partition(), message.offset(), reason, _storable(detail)[:500], message.key(), value,
             orjson.dumps([[name, _header(content)] for name, content in raw]).decode(),
             readable,
         )  # fmt: skip
@@ -167,6 +167,11 @@ class _RefusedError(CommerceEventsError):
     def __init__(self, reason: str, detail: str, readable: dict[str, Any] | None = None) -> None:
         super().__init__(detail)
         self.reason, self.detail, self.readable = reason, detail, readable
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL refuses NUL in texts; a message that is poison must not poison the row it is set aside in."""
+    return text.replace("\0", "\\0")
 
 
 def _header(content: bytes | None) -> str | dict[str, str] | None:

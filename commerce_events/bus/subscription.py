@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
@@ -53,6 +53,7 @@ class Subscription:
         self.wanted: list[At] = []  # assigned by the group, not yet by us: what they need could not be asked
         self.failure: Exception | None = None
         self._ids: dict[str, str] = {}
+        self._holding = False
         self._checked = time.monotonic()
         self.admin: AdminClient = clients.admin(settings)
         self.consumer: Consumer = clients.consumer(settings, self._trouble)
@@ -96,8 +97,11 @@ class Subscription:
         except (TransientError, DatabaseError, InterfaceError) as error:
             log.warning("positions not known yet: %s", type(error).__name__)
         self.consumer.incremental_assign([TopicPartition(*at, ready.get(at, OFFSET_END)) for at in given])
-        if len(ready) < len(given):
-            self.pause([at for at in given if at not in ready])
+        # A partition that was paused when it was taken from us comes back paused, and one that comes while we hold on
+        # comes running: say it for each.
+        runs = [at for at in given if at in ready and not self._holding]
+        self._pause([at for at in given if at not in runs])
+        self.consumer.resume([TopicPartition(*at) for at in runs])
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         gone = {(p.topic, p.partition) for p in partitions}
@@ -113,28 +117,38 @@ class Subscription:
         Raises:
             TransientError, DatabaseError: broker or database away; the partitions stay paused.
         """
+        late: dict[At, str] = {}
         for stand in self._open(list(self.wanted)):
             partition = TopicPartition(stand.topic, stand.partition, stand.offset)
             try:
                 self.consumer.seek(partition)
             except KafkaException as error:  # its fetcher has not started yet
-                self.assigned.discard(stand.at)
-                self.wanted.append(stand.at)
-                raise TransientError(f"{stand} cannot be read yet: {error.args[0].str()}") from error
-            self.consumer.resume([partition])
+                self._anew(stand.at)
+                late[stand.at] = error.args[0].str()
+                continue
+            if not self._holding:
+                self.consumer.resume([partition])
+        for (topic, number), why in late.items():
+            raise TransientError(f"{topic}[{number}] cannot be read yet: {why}")
 
     def _open(self, at: Sequence[At]) -> list[Stand]:
-        """The positions of these partitions, from now on ours to read; a halted one stays closed."""
+        """The positions of these partitions, from now on ours to read; a halted one stays closed.
+
+        All or none: a partition counts as ours only once its position is known, and then it is read from there.
+        """
         if not at:
             return []
         stands = positions.load(self.settings.group, self.topics)
-        opened = []
+        found = []
         for each in at:
             stand = stands.get(each) or self._first_position(*each, known=any(topic == each[0] for topic, _ in stands))
             log_ = kafka.log_of(self.consumer, *each, self._ids.get(stand.topic, ""))
             reason = "" if stand.halted else positions.gap(stand, log_)
             if reason:
                 stand = positions.halt(self.settings.group, stand, log_, reason, self.clock())
+            found.append(stand)
+        opened = []
+        for each, stand in zip(at, found, strict=True):
             self.wanted.remove(each)
             if stand.halted:
                 self._alarm(stand)
@@ -143,6 +157,13 @@ class Subscription:
             self.assigned.add(each)
             opened.append(stand)
         return opened
+
+    def _anew(self, at: At) -> None:
+        """Stop reading a partition until ``settle`` has found out where it stands."""
+        self._pause([at])
+        self.assigned.discard(at)
+        if at not in self.wanted:
+            self.wanted.append(at)
 
     def _alarm(self, stand: Stand) -> None:
         log.error(
@@ -229,19 +250,26 @@ class Subscription:
 
     def _out_of_range(self, message: kafka.Record) -> None:
         at = (message.topic(), message.partition())
-        stand = self.stands.get(at)
-        if stand is not None:
-            self.pause([at])
-            self.assigned.discard(at)
-            self.wanted.append(at)  # settle finds out what happened and halts
+        if at in self.stands:
+            self._anew(at)  # settle finds out what happened and halts
 
-    def pause(self, at: Sequence[At] | None = None) -> None:
-        """Fetch nothing, but stay in the group."""
-        self.consumer.pause([TopicPartition(*p) for p in (self.assigned if at is None else at)])
+    def hold(self) -> None:
+        """Fetch nothing, neither from the partitions we have nor from those we get meanwhile; see :meth:`stay`."""
+        self._holding = True
+        self._pause(self.assigned)
 
-    def resume(self) -> None:
+    def stay(self, timeout: float) -> None:
+        """Remain in the group while holding on. A message that comes nevertheless is read again later."""
+        for message in self.read(1, timeout):
+            self._anew((str(message.topic()), int(message.partition() or 0)))
+
+    def release(self) -> None:
         """Fetch again."""
-        self.consumer.resume([TopicPartition(*p) for p in self.assigned])
+        self._holding = False
+        self.consumer.resume([TopicPartition(*at) for at in self.assigned])
+
+    def _pause(self, at: Iterable[At]) -> None:
+        self.consumer.pause([TopicPartition(*each) for each in at])
 
     def moved(self, next_offsets: dict[At, int], lost: set[At]) -> None:
         """The database holds everything below these offsets: remember it, and hint it to Kafka."""
@@ -254,9 +282,7 @@ class Subscription:
             hints.append(TopicPartition(*at, offset))
         for at in lost & self.assigned:
             log.warning("%s[%d] was moved by another process: reading on at its position", *at)
-            self.pause([at])
-            self.assigned.discard(at)
-            self.wanted.append(at)
+            self._anew(at)
         if hints:
             try:
                 self.consumer.commit(offsets=hints, asynchronous=True)
@@ -271,9 +297,7 @@ class Subscription:
         for at, stand in list(self.stands.items()):
             known = self._ids.get(stand.topic, "")
             if stand.topic_id and known and known != stand.topic_id:
-                self.pause([at])
-                self.assigned.discard(at)
-                self.wanted.append(at)
+                self._anew(at)
 
     def refresh_ids(self) -> None:
         """Ask the broker for the topics' ids."""
@@ -301,6 +325,6 @@ class Subscription:
 
 
 _REFUSED = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED,
 }  # fmt: skip

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
@@ -137,7 +137,7 @@ class Worker:
     def _guarded(self, stage: str, loop: Callable[[], None]) -> None:
         try:
             loop()
-        except BaseException as error:  # recorded: it ends the process with its own exit code
+        except BaseException as error:  # noqa: BLE001 recorded: it ends the process with its own exit code
             if self.failure is None:
                 self.failure = error
             if not isinstance(error, OperatorError):
@@ -269,15 +269,15 @@ class Worker:
                     raise
                 self._away("intake", error)
                 if not paused:
-                    subscription.pause()
+                    subscription.hold()
                     paused = True
                 until = time.monotonic() + pause * random.uniform(0.8, 1.2)
                 while time.monotonic() < until and not self.stopping.is_set():
-                    subscription.read(1, 0.1)  # keeps the membership; paused partitions bring nothing
+                    subscription.stay(0.1)
                 pause = min(pause * 2, 3.0)
             else:
                 if paused:
-                    subscription.resume()
+                    subscription.release()
                 return True
         return False
 
@@ -294,6 +294,7 @@ class Worker:
             self.handlers,
             group=self.settings["BATCH"],
             unknown_attempts=self.settings["UNKNOWN_ATTEMPTS"],
+            transient_for=timedelta(hours=self.settings["TRANSIENT_HOURS"]),
         )
         group = handle.group if handle.bulk else 1
         workers = self.options.concurrency
