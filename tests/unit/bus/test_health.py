@@ -1,0 +1,36 @@
+"""The health file says ok only while every stage gets on, and otherwise which one does not, and why."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from commerce_events.bus.health import Health
+
+
+def test_a_stage_that_waits_says_so_until_it_gets_on(tmp_path: Path) -> None:
+    file = tmp_path / "health"
+    health = Health(str(file), ["intake", "relay"])
+    health.beat("intake")
+    assert file.read_text() == "ok\n"
+    health.waiting("relay", "the broker is away")
+    assert file.read_text() == "relay waits: the broker is away\n"
+    health.beat("intake")
+    assert file.read_text() == "relay waits: the broker is away\n"
+    health.beat("relay")
+    assert file.read_text() == "ok\n"
+
+
+def test_what_had_to_be_waited_for_at_the_start_is_over_once_it_came(tmp_path: Path) -> None:
+    file = tmp_path / "health"
+    health = Health(str(file), ["intake"])
+    health.waiting("start", "the database does not answer")
+    assert file.read_text() == "start waits: the database does not answer\n"
+    health.over("start")
+    assert file.read_text() == "ok\n"
+
+
+def test_a_process_that_has_ended_is_not_healthy(tmp_path: Path) -> None:
+    file = tmp_path / "health"
+    health = Health(str(file), ["intake"])
+    health.beat("intake")
+    health.close()
+    assert not file.exists()
