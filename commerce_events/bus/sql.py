@@ -14,9 +14,7 @@ decided again (``docs/decisions/0008-optimistic-inserts.rst``).
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import batched
 from typing import Any
@@ -24,10 +22,8 @@ from typing import Any
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-Row = Sequence[Any]
+from commerce_events.bus.values import Row, column, literal_of, python_values, row_literal, sqlite_rows, statements
 
-#: Bytes of one MySQL statement; the smallest ``max_allowed_packet`` among current defaults is 16 MiB.
-_STATEMENT_BYTES = 2 << 20
 #: Values of one IN list where there are no arrays: SQLite's oldest limit.
 _IN_LIST = 900
 
@@ -51,13 +47,13 @@ def insert(model: type[models.Model], columns: Sequence[str], rows: Sequence[Row
                     copy.write_row(row)
         elif connection.vendor == "mysql":
             head = f"INSERT INTO {_table(model)} ({_names(model, tuple(columns))}) VALUES ".encode()
-            for values in _statements(_row_literal(connection, model, tuple(columns)), rows):
+            for values in statements(row_literal(connection, model, tuple(columns)), rows):
                 _execute_bytes(cursor, head + values)
         else:
             marks = ",".join("?" * len(columns))
             cursor.cursor.executemany(
                 f"INSERT INTO {_table(model)} ({_names(model, tuple(columns))}) VALUES ({marks})",
-                _sqlite_rows(rows),
+                sqlite_rows(rows),
             )
 
 
@@ -72,8 +68,8 @@ def update(
     if not rows:
         return
     connection = _connected(using)
-    table, key_column = _table(model), _field(model, key).column
-    fields = [_field(model, name) for name in columns]
+    table, key_column = _table(model), column(model, key).column
+    fields = [column(model, name) for name in columns]
     every = (key, *columns)
     with connection.wrap_database_errors, connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -87,7 +83,7 @@ def update(
             )
         elif connection.vendor == "mysql":
             sets = ",".join(f"t.`{field.column}` = v.v{i}" for i, field in enumerate(fields, 1))
-            literal = _row_literal(connection, model, every)
+            literal = row_literal(connection, model, every)
             aliases = ",".join(f"NULL AS v{i}" for i in range(len(every))).encode()
             for part in batched(rows, 200):
                 values = b" UNION ALL SELECT ".join([aliases, *map(literal, part)])
@@ -97,7 +93,7 @@ def update(
             sets = ",".join(f'"{field.column}" = ?' for field in fields)
             cursor.cursor.executemany(
                 f'UPDATE {table} SET {sets} WHERE "{key_column}" = ?',
-                _sqlite_rows([*row[1:], row[0]] for row in rows),
+                sqlite_rows([*row[1:], row[0]] for row in rows),
             )
 
 
@@ -123,14 +119,14 @@ def select(
         return []
     connection = _connected(using)
     quote = connection.ops.quote_name
-    order = _field(model, order_by or where).column
+    order = column(model, order_by or where).column
     tail = f" AND {extra}" if extra else ""
     tail += f" ORDER BY {quote(order)}" if lock or order_by else ""
     if lock and connection.features.has_select_for_update:
         tail += " FOR UPDATE" + (" SKIP LOCKED" if skip_locked else "")
     head = (
-        f"SELECT {','.join(quote(_field(model, name).column) for name in columns)} FROM {_table(model)} "
-        f"WHERE {quote(_field(model, where).column)}"
+        f"SELECT {','.join(quote(column(model, name).column) for name in columns)} FROM {_table(model)} "
+        f"WHERE {quote(column(model, where).column)}"
     )
     found: list[tuple[Any, ...]] = []
     with connection.wrap_database_errors, connection.cursor() as cursor:
@@ -141,14 +137,14 @@ def select(
             found = bound.execute(f"{head} = ANY(%b::{kind}[]){tail}", [wanted], binary=True).fetchall()
         elif connection.vendor == "mysql":
             # One statement, because a lock order broken over several statements is no order.
-            literal = _literal_of(connection, model, where)
+            literal = literal_of(connection, model, where)
             _execute_bytes(cursor, f"{head} IN (".encode() + b",".join(map(literal, wanted)) + f"){tail}".encode())
             found = list(cursor.fetchall())
         else:
             for part in batched(wanted, _IN_LIST):
                 marks = ",".join("?" * len(part))
                 found += cursor.cursor.execute(f"{head} IN ({marks}){tail}", tuple(part)).fetchall()
-    return _python_values(connection, model, columns, found)
+    return python_values(connection, model, columns, found)
 
 
 def _connected(using: str) -> BaseDatabaseWrapper:
@@ -157,18 +153,13 @@ def _connected(using: str) -> BaseDatabaseWrapper:
     return connection
 
 
-def _field(model: type[models.Model], name: str) -> Any:
-    """A column of the model; ``Any``, because to the type checker it might be a relation seen from its other end."""
-    return model._meta.get_field(name)
-
-
 def _table(model: type[models.Model]) -> str:
     return model._meta.db_table
 
 
 def _names(model: type[models.Model], columns: tuple[str, ...]) -> str:
     quote = connections["default"].ops.quote_name
-    return ",".join(quote(_field(model, name).column) for name in columns)
+    return ",".join(quote(column(model, name).column) for name in columns)
 
 
 # ------------------------------------------------------------------------------------------------------- PostgreSQL
@@ -182,7 +173,7 @@ def _postgresql(model: type[models.Model], columns: tuple[str, ...]) -> tuple[st
 
 
 def _plain_type(model: type[models.Model], name: str, connection: BaseDatabaseWrapper) -> str:
-    kind = _field(model, name).db_type(connection) or "text"
+    kind = column(model, name).db_type(connection) or "text"
     kind = kind.removesuffix(" GENERATED BY DEFAULT AS IDENTITY")
     return "text" if kind.startswith("varchar") else kind
 
@@ -194,108 +185,5 @@ def _server_bound(connection: BaseDatabaseWrapper) -> Any:
     return psycopg.Cursor(connection.connection)
 
 
-# ---------------------------------------------------------------------------------------------------- MariaDB, MySQL
-
-
-def _literal_of(connection: BaseDatabaseWrapper, model: type[models.Model], name: str) -> Callable[[Any], bytes]:
-    """How the values of one column are written in a statement."""
-    escape = connection.connection.escape_string
-    kind = _field(model, name).get_internal_type()
-
-    def text(value: Any) -> bytes:
-        return b"NULL" if value is None else b"'%b'" % escape(str(value).encode())
-
-    def binary(value: Any) -> bytes:
-        # X'' is the empty string; 0x alone would be a syntax error
-        return b"NULL" if value is None else b"X'%b'" % bytes(value).hex().encode()
-
-    def number(value: Any) -> bytes:
-        return b"NULL" if value is None else b"%d" % value
-
-    def moment(value: datetime | None) -> bytes:
-        return b"NULL" if value is None else b"'%b'" % _naive(value).isoformat(" ").encode()
-
-    if kind == "BinaryField":
-        return binary
-    if kind in {"DateTimeField", "DateField"}:
-        return moment
-    if kind.endswith("IntegerField") or kind in {"BooleanField", "BigAutoField", "AutoField"}:
-        return number
-    if kind == "UUIDField" and not connection.features.has_native_uuid_field:
-        return lambda value: b"NULL" if value is None else b"'%b'" % value.hex.encode()
-    return text
-
-
-def _row_literal(
-    connection: BaseDatabaseWrapper, model: type[models.Model], columns: tuple[str, ...]
-) -> Callable[[Row], bytes]:
-    literals = [_literal_of(connection, model, name) for name in columns]
-    return lambda row: b",".join([literal(value) for literal, value in zip(literals, row, strict=True)])
-
-
-def _statements(literal: Callable[[Row], bytes], rows: Iterable[Row]) -> Iterator[bytes]:
-    """The rows as ``(…),(…)``, cut below the size that one statement may have."""
-    parts: list[bytes] = []
-    size = 0
-    for row in rows:
-        part = literal(row)
-        if parts and size + len(part) > _STATEMENT_BYTES:
-            yield b"(" + b"),(".join(parts) + b")"
-            parts, size = [], 0
-        parts.append(part)
-        size += len(part) + 3
-    if parts:
-        yield b"(" + b"),(".join(parts) + b")"
-
-
 def _execute_bytes(cursor: Any, statement: bytes) -> None:
     cursor.cursor.cursor.execute(statement)
-
-
-# ------------------------------------------------------------------------------------------------------------- values
-
-
-def _naive(value: datetime) -> datetime:
-    """MySQL and SQLite keep no time zone: UTC, as Django writes it."""
-    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-
-
-def _sqlite_rows(rows: Iterable[Row]) -> Iterator[list[Any]]:
-    for row in rows:
-        yield [
-            _naive(value).isoformat(" ") if isinstance(value, datetime)
-            else value.hex if isinstance(value, uuid.UUID)
-            else value
-            for value in row
-        ]  # fmt: skip
-
-
-def _python_values(
-    connection: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str], rows: list[tuple[Any, ...]]
-) -> list[tuple[Any, ...]]:
-    """Undo what the driver does not: naive times, numbers for booleans, texts for UUIDs."""
-    if connection.vendor == "postgresql":
-        return rows
-    converters: dict[int, Callable[[Any], Any]] = {}
-    for i, name in enumerate(columns):
-        kind = _field(model, name).get_internal_type()
-        if kind == "DateTimeField":
-            converters[i] = _aware
-        elif kind == "BooleanField":
-            converters[i] = bool
-        elif kind == "UUIDField":
-            converters[i] = lambda value: value if isinstance(value, uuid.UUID) else uuid.UUID(value)
-    if not converters:
-        return rows
-    return [
-        tuple(
-            value if value is None or i not in converters else converters[i](value)
-            for i, value in enumerate(row)
-        )
-        for row in rows
-    ]  # fmt: skip
-
-
-def _aware(value: datetime | str) -> datetime:
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
