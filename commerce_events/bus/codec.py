@@ -87,8 +87,8 @@ class Decoder:
         except ContractError as error:
             reason, detail, readable = "undecodable", str(error), None
         return Poison(
-            message.topic(), message.partition(), message.offset(), reason, _storable(detail)[:500], message.key(), value,
-            orjson.dumps([[name, _header(content)] for name, content in raw]).decode(),
+            message.topic(), message.partition(), message.offset(), reason, _storable(detail)[:500], message.key(),
+            value, orjson.dumps([[name, _header(content)] for name, content in raw]).decode(),
             readable,
         )  # fmt: skip
 

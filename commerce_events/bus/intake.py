@@ -36,6 +36,7 @@ COLUMNS = (
 )  # fmt: skip
 DEAD = ("topic", "partition", "offset", "reason", "detail", "key", "value", "headers", "received_at", "state")
 TRIES = 4
+LONGEST_KEY = 255
 
 At = tuple[str, int]
 
@@ -216,7 +217,8 @@ class _Attempt:
         self.stored.dead = len(poison)
         for p in poison:
             log.error("dead letter: %s[%d]@%d: %s", p.topic, p.partition, p.offset, p.reason)
-            key = (p.readable or {}).get("order_key")
-            if key and REJECTED in self.intake.handlers:
-                rejected = FollowUp(REJECTED, str(key)[:255], dict(p.readable or {}))
+            key = str((p.readable or {}).get("order_key") or "")
+            # a key that no stream can have names no order, and nobody waits for its result
+            if 0 < len(key) <= LONGEST_KEY and "\0" not in key and REJECTED in self.intake.handlers:
+                rejected = FollowUp(REJECTED, key, dict(p.readable or {}))
                 internal.write([(internal.stream_of(rejected.key), rejected)], self.now)
