@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 from django.db import transaction
-from django.db.models import F, Min
+from django.db.models import F
 
 from commerce_events.bus import effects, sql
 from commerce_events.bus.failures import is_conflict, is_outage, is_transient, summary
@@ -46,15 +46,13 @@ class Handle:
         self.unknown_attempts, self.transient_for = unknown_attempts, transient_for
         self.bulk = all(handler.bulk for handler in handlers.values())
 
-    def due(self, now: datetime, limit: int, without: Collection[int] = ()) -> list[int]:
-        """Streams with something to do, the longest waiting first."""
-        rows = Inbox.objects.filter(due_at__lte=now).exclude(stream_id__in=without)
-        return list(
-            rows.values("stream_id")
-            .annotate(first=Min("id"))
-            .order_by("first")
-            .values_list("stream_id", flat=True)[:limit]
-        )
+    def due(self, now: datetime, limit: int) -> list[int]:
+        """Streams with something to do, the longest due first.
+
+        Looks at no more than ``limit`` rows of the index, however long the queue is.
+        """
+        rows = Inbox.objects.filter(due_at__lte=now).order_by("due_at", "id").values_list("stream_id", flat=True)
+        return list(dict.fromkeys(rows[:limit]))
 
     def run(self, streams: Sequence[int], context: Context) -> int:
         """Handle what is due in these streams. Returns the number of events that are done.
@@ -108,11 +106,18 @@ class Handle:
         """Lock the streams that nobody holds and read their due events, oldest first within each."""
         rows = sql.select(StreamRow, effects.STREAM, "id", sorted(streams), lock=True, skip_locked=True)
         claimed = {row[0]: Stream(*row) for row in rows}
-        waiting: dict[int, list[tuple[object, ...]]] = {}
+        waiting: dict[int, list[tuple[Any, ...]]] = {}
         # read after the lock: what another worker has done in between is done
         for row in sql.select(Inbox, DUE, "stream_id", sorted(claimed), order_by="id", extra="due_at IS NOT NULL"):
             waiting.setdefault(row[1], []).append(row)
-        return [event for i, events in waiting.items() for event in _ready(claimed[i], events, now)[:most]]
+        events = []
+        for stream_id, held_up in waiting.items():
+            ready, until = _ready(claimed[stream_id], held_up, now)
+            events += ready[:most]
+            if until is not None and not ready:
+                # what stands behind a failed event comes up again with it, and does not stand in others' way till then
+                Inbox.objects.filter(stream_id=stream_id, due_at__lte=now).update(due_at=until)
+        return events
 
     def _failed(self, stream: int, error: Exception, context: Context) -> None:
         """Record a failure on the row of the first due event of the stream."""
@@ -140,7 +145,8 @@ class Handle:
 
     def _tell(self, event: Event, error: Exception, held: str, context: Context) -> None:
         """Let the handler say what its readers should know of a failure: at the first, and when a person must act."""
-        on_failure = getattr(self.handlers[event.event_type], "on_failure", None)
+        # an event whose handler is no longer configured fails too, and must not fail here a second time
+        on_failure = getattr(self.handlers.get(event.event_type), "on_failure", None)
         if on_failure is None:
             return
         try:
@@ -160,22 +166,25 @@ def backoff(attempts: int, spread: float | None = None) -> timedelta:
     return timedelta(seconds=min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY) * jitter)
 
 
-def _ready(stream: Stream, rows: list[tuple[object, ...]], now: datetime) -> list[Event]:
+def _ready(stream: Stream, rows: list[tuple[Any, ...]], now: datetime) -> tuple[list[Event], datetime | None]:
     """The due events of one stream, in order, up to the first that waits after a failure: what came later waits too.
 
     A timer – due later, never tried – holds nothing up.
+
+    Returns:
+        The events, and the time until which a failed one holds up the rest.
     """
-    events = []
+    events: list[Event] = []
     for row_id, _, event_type, payload, headers, digest, attempts, due_at, received_at in rows:
-        if due_at > now:  # type: ignore[operator]
+        if due_at > now:
             if attempts:
-                break
+                return events, due_at
             continue
         events.append(Event(
-            str(event_type), orjson.loads(payload), stream, digest, attempts, row_id, received_at,  # type: ignore[arg-type]
-            orjson.loads(headers) if headers else {},  # type: ignore[arg-type]
+            event_type, orjson.loads(payload), stream, digest, attempts, row_id, received_at,
+            orjson.loads(headers) if headers else {},
         ))  # fmt: skip
-    return events
+    return events, None
 
 
 def _done(outcomes: Sequence[tuple[Event, Outcome]], now: datetime) -> None:
