@@ -13,33 +13,52 @@ from benchmarks import database
 from benchmarks.process import peak_memory
 from commerce_events.bus import handlers
 from commerce_events.bus.conf import bus_settings
+from commerce_events.bus.intake_loop import IntakeLoop
+from commerce_events.bus.relay_loop import RelayLoop
 from commerce_events.bus.worker import STAGES, Options, Worker
 
 
 class Watched(Worker):
     """A worker that notes when it began and when it last got on."""
 
-    began = ended = cpu = 0.0
+    began = ended = cpu = cpu_ended = 0.0
 
-    def _begin(self) -> None:
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.intake = _WatchedIntake(self)
+        self.relay = _WatchedRelay(self)
+
+    def begin(self) -> None:
         if not self.began:
             self.began, self.cpu = time.perf_counter(), time.process_time()
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self.ended, self.cpu_ended = time.perf_counter(), time.process_time()
 
-    def _store(self, *arguments: Any) -> None:
-        self._begin()
-        super()._store(*arguments)
-        self._end()
 
-    def _relay_once(self, *arguments: Any) -> None:
-        if self.options.stages == {"relay"}:
-            self._begin()
-        published = self.totals.published
-        super()._relay_once(*arguments)
-        if self.totals.published > published:
-            self._end()
+class _WatchedIntake(IntakeLoop):
+    def __init__(self, worker: Watched) -> None:
+        super().__init__(worker.state)
+        self.worker = worker
+
+    def store(self, *arguments: Any) -> None:
+        self.worker.begin()
+        super().store(*arguments)
+        self.worker.end()
+
+
+class _WatchedRelay(RelayLoop):
+    def __init__(self, worker: Watched) -> None:
+        super().__init__(worker.state)
+        self.worker = worker
+
+    def once(self) -> None:
+        if self.state.options.stages == {"relay"}:
+            self.worker.begin()
+        published = self.state.totals.published
+        super().once()
+        if self.state.totals.published > published:
+            self.worker.end()
 
 
 def path(count: int) -> dict[str, Any]:

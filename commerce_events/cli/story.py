@@ -93,7 +93,7 @@ def scenes(play: Play) -> Iterator[Scene]:
     yield Scene("somebody without an account pays", text, "waits for an account", got == ["deferred/learner_not_found"])
 
     newcomer = _account("newcomer@example.com")
-    play.worker.wake["handle"].set()
+    play.worker.wake("handle")
     text, got = play.told("1003", 2)
     yield Scene(
         "… and registers",

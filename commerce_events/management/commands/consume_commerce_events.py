@@ -144,7 +144,7 @@ def _stop_on_signals(worker: Worker) -> None:
         return
 
     def stop(number: int, _: Any) -> None:
-        if worker.stopping.is_set() and number == signal.SIGINT:
+        if worker.stopping and number == signal.SIGINT:
             raise KeyboardInterrupt  # the second Ctrl-C means it
         worker.stop()
 

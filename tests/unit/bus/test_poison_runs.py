@@ -5,7 +5,7 @@ from typing import Any
 
 from commerce_events import topics
 from commerce_events.bus.codec import Decoder, Poison, Received
-from commerce_events.bus.worker import _decode
+from commerce_events.bus.intake_loop import decode
 from commerce_events.testing import builders
 
 GOOD = builders.order_paid("1")["order"]
@@ -47,7 +47,7 @@ def runs(signs: str, before: int = 0) -> tuple[int, int]:
     """The longest run and the one at the end; ``.`` is unreadable, ``o`` an order."""
     messages: Any = [Line(offset, sign.encode()) for offset, sign in enumerate(signs)]
     decoder: Any = Reading()
-    _, longest, last = _decode(messages, decoder, before)
+    _, longest, last = decode(messages, decoder, before)
     return longest, last
 
 

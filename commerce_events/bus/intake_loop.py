@@ -1,0 +1,133 @@
+"""The first stage, round by round: read, decode, store, move on; in an outage paused, but alive in the group."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+
+from commerce_events.bus import kafka
+from commerce_events.bus.codec import Decoder, Poison
+from commerce_events.bus.intake import Batch, Intake
+from commerce_events.bus.run import AWAY, Run
+from commerce_events.bus.subscription import Subscription
+from commerce_events.exceptions import TransientError
+
+
+class IntakeLoop:
+    """Takes messages until the run ends."""
+
+    def __init__(self, run: Run) -> None:
+        self.state = run
+        settings, options = run.settings, run.options
+        self.decoder = Decoder(run.registry, run.handlers, settings["MAX_VALUE_BYTES"])
+        self.intake = Intake(
+            run.handlers,
+            straight=settings["STRAIGHT_PATH"] and "handle" in options.stages,
+            resend=not options.replay,
+            resend_after=settings["RESEND_AFTER"],
+            resend_every=settings["RESEND_EVERY"],
+        )
+        self._poison_run = 0  # unreadable messages in a row at the end of the last batch
+
+    def run(self) -> None:
+        """Join the group and read, until the run ends."""
+        state = self.state
+        subscription = Subscription(state.settings, state.options.start, state.clock, state.options.replay)
+        try:
+            if not state.patiently("intake", subscription.subscribe):
+                return
+            while not state.stopping.is_set():
+                self._once(subscription)
+        finally:
+            subscription.close()
+
+    def _once(self, subscription: Subscription) -> None:
+        state = self.state
+        if subscription.wanted and not self._keeping_up(subscription, subscription.settle):
+            return
+        messages = subscription.read(state.settings["BATCH"], 0.2)
+        state.health.beat("intake")
+        if messages:
+            state.idle["intake"] = False
+            self._keeping_up(subscription, lambda: self.store(messages, subscription))
+        else:
+            self._keeping_up(subscription, lambda: self._look_around(subscription))
+            state.stop_if_idle()
+
+    def _look_around(self, subscription: Subscription) -> None:
+        """Nothing came: are the topics still the same, and is this the end?"""
+        state = self.state
+        subscription.check_topics(state.settings["TOPIC_CHECK"])
+        if state.options.until_idle:
+            nothing_to_read = not subscription.wanted and not subscription.assigned
+            state.idle["intake"] = subscription.at_end() or (nothing_to_read and bool(subscription.halted()))
+
+    def store(self, messages: list[kafka.Record], subscription: Subscription) -> None:
+        """Store a batch, and only then move on in Kafka.
+
+        Raises:
+            TransientError: what was read cannot be judged now; the same batch is to be stored later.
+        """
+        state = self.state
+        state.trust()
+        batch, longest, poison_run = decode(messages, self.decoder, self._poison_run)
+        if longest >= state.settings["POISON_PAUSE"] and not state.options.accept_poison:
+            raise TransientError(
+                f"{longest} messages in a row cannot be read ({batch.poison[-1].reason}): that is hardly the messages' "
+                "fault. Nothing is set aside meanwhile. Check the registry and the producers; if the messages are "
+                "really bad, start once with --accept-poison"
+            )
+        known = {at: subscription.stands[at] for at in batch.next_offsets if at in subscription.stands}
+        for at in batch.next_offsets.keys() - known.keys():  # revoked while we waited
+            batch.drop(at)
+        stored = self.intake.store(batch, known, state.guard.context(state.clock()))
+        self._poison_run = poison_run
+        if stored.lost:
+            state.suspicious.set()
+        subscription.moved(batch.next_offsets, stored.lost)
+        state.totals.received += len(messages)
+        state.totals.handled += stored.handled
+        state.totals.duplicates += stored.duplicates
+        state.totals.dead += stored.dead
+        if stored.pending:
+            state.wake("handle")
+        if stored.messages:
+            state.wake("relay")
+
+    def _keeping_up(self, subscription: Subscription, work: Callable[[], object]) -> bool:
+        """Do ``work`` until it succeeds, paused but alive in the group meanwhile."""
+        pause, paused = 0.2, False
+        while not self.state.stopping.is_set():
+            try:
+                work()
+            except AWAY as error:
+                self.state.away("intake", error)
+                if not paused:
+                    subscription.hold()
+                    paused = True
+                until = time.monotonic() + pause * random.uniform(0.8, 1.2)
+                while time.monotonic() < until and not self.state.stopping.is_set():
+                    subscription.stay(0.1)
+                pause = min(pause * 2, 3.0)
+            else:
+                if paused:
+                    subscription.release()
+                return True
+        return False
+
+
+def decode(messages: Iterable[kafka.Record], decoder: Decoder, poison_run: int) -> tuple[Batch, int, int]:
+    """The batch, the longest run of unreadable messages in it, and the run at its end, which the next one continues."""
+    batch, longest = Batch(), 0
+    for message in messages:
+        decoded = decoder.decode(message)
+        if isinstance(decoded, Poison):
+            batch.poison.append(decoded)
+            poison_run += 1
+            longest = max(longest, poison_run)
+        elif decoded is not None:
+            batch.events.append(decoded)
+            poison_run = 0
+        batch.next_offsets[message.topic(), message.partition()] = message.offset() + 1
+    return batch, longest, poison_run

@@ -1,0 +1,60 @@
+"""The third stage, round by round: what was committed is published, while the lease is ours."""
+
+from __future__ import annotations
+
+import logging
+
+from commerce_events.bus import clients
+from commerce_events.bus.codec import Encoder
+from commerce_events.bus.failures import summary
+from commerce_events.bus.guard import RELAY_LEASE
+from commerce_events.bus.lease import Lease
+from commerce_events.bus.relay import Relay, source
+from commerce_events.bus.run import AWAY, Run
+
+log = logging.getLogger(__name__)
+
+
+class RelayLoop:
+    """Publishes until the run ends."""
+
+    def __init__(self, run: Run) -> None:
+        self.state = run
+        settings = run.settings
+        self.relay = Relay(
+            lambda: clients.producer(settings),
+            Encoder(run.registry, settings["REGISTER_SCHEMAS"]),
+            Lease(RELAY_LEASE, settings["LEASE"]),
+            settings.full_topic,
+            source(settings.installation),
+        )
+
+    def run(self) -> None:
+        """Publish, until the run ends, and then what is left."""
+        try:
+            while not self.state.stopping.is_set():
+                if not self.state.patiently("relay", self.once):
+                    break
+            self._last()
+        finally:
+            self.relay.close()
+
+    def once(self) -> None:
+        """One round."""
+        state = self.state
+        state.trust()
+        state.begin_round("relay")
+        sent = self.relay.run()
+        state.totals.published += sent
+        state.health.beat("relay")
+        state.idle["relay"] = not sent
+        if not sent:
+            state.rest("relay")
+
+    def _last(self) -> None:
+        """One more round on the way out: what was committed a moment ago need not wait for the next start."""
+        try:
+            if self.state.failure is None and not self.state.suspicious.is_set():
+                self.state.totals.published += self.relay.run()
+        except AWAY as error:
+            log.info("left for the next start: %s", summary(error))
