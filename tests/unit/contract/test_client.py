@@ -1,6 +1,7 @@
 """The store's client: what it returns from is on the broker, as an independent reader sees it; all else raises."""
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -158,16 +159,18 @@ from commerce_events.bus.client import StoreClient
 
 
 def test_the_program_in_the_docs_publishes(broker: Any, prefix: str) -> None:
-    program = Path(__file__).resolve().parents[3] / "docs" / "examples" / "python" / "store_client.py"
+    root = Path(__file__).resolve().parents[3]
+    program = root / "docs" / "examples" / "python" / "store_client.py"
     command = [sys.executable, str(program), broker.bootstrap, broker.registry_url, prefix, "77"]
-    refused = subprocess.run(command, check=False, capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPATH": str(root)}  # also where the package is not installed
+    refused = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     assert refused.returncode == 1
     assert "commerce-events schemas register" in refused.stderr
 
     registry = Registry(broker.registry_url)
     topic = f"{prefix}-{topics.ORDER_TOPIC}"
     registry.register(topics.subject(topic, topics.ORDER_PAID_TYPE), wire.schema_text(topics.ORDER_PAID_TYPE))
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     found = re.fullmatch(r"(.+)\[(\d+)\]@(\d+)\n", done.stdout)
     assert found is not None
     assert message_at(broker, Placed(found[1], int(found[2]), int(found[3]))).key() == b"shop:77"
