@@ -77,6 +77,7 @@ class Site:
             "databases": self.versions,
             "packages": {name: metadata.version(name) for name in PACKAGES},
             "partitions": PARTITIONS,
+            "load": f"{os.getloadavg()[1]:.0f}",
         }
 
 

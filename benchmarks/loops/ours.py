@@ -21,44 +21,34 @@ from commerce_events.bus.worker import STAGES, Options, Worker
 class Watched(Worker):
     """A worker that notes when it began and when it last got on."""
 
-    began = ended = cpu = cpu_ended = 0.0
+    began = ended = busy = busy_ended = 0.0
+    batches = 0
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.intake = _WatchedIntake(self)
-        self.relay = _WatchedRelay(self)
+        self._store, self._relay_once = self.intake.store, self.relay.once
+        self.intake.store, self.relay.once = self._watched_store, self._watched_relay  # type: ignore[method-assign]
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         if not self.began:
-            self.began, self.cpu = time.perf_counter(), time.process_time()
+            self.began, self.busy = time.perf_counter(), time.process_time()
 
-    def end(self) -> None:
-        self.ended, self.cpu_ended = time.perf_counter(), time.process_time()
+    def _end(self) -> None:
+        self.ended, self.busy_ended = time.perf_counter(), time.process_time()
 
+    def _watched_store(self, *arguments: Any) -> None:
+        self._begin()
+        self.batches += 1
+        self._store(*arguments)
+        self._end()
 
-class _WatchedIntake(IntakeLoop):
-    def __init__(self, worker: Watched) -> None:
-        super().__init__(worker.state)
-        self.worker = worker
-
-    def store(self, *arguments: Any) -> None:
-        self.worker.begin()
-        super().store(*arguments)
-        self.worker.end()
-
-
-class _WatchedRelay(RelayLoop):
-    def __init__(self, worker: Watched) -> None:
-        super().__init__(worker.state)
-        self.worker = worker
-
-    def once(self) -> None:
+    def _watched_relay(self) -> None:
         if self.state.options.stages == {"relay"}:
-            self.worker.begin()
-        published = self.state.totals.published
-        super().once()
-        if self.state.totals.published > published:
-            self.worker.end()
+            self._begin()
+        published = self.totals.published
+        self._relay_once()
+        if self.totals.published > published:
+            self._end()
 
 
 def path(count: int) -> dict[str, Any]:
@@ -109,4 +99,5 @@ def _run(stages: Iterable[str], replay: bool = False) -> tuple[Watched, dict[str
     options = Options(stages=frozenset(stages), start="earliest", until_idle=True, replay=replay)
     worker = Watched(settings, handlers.load(settings.handlers), options)
     worker.run()
-    return worker, {"seconds": worker.ended - worker.began, "busy": worker.cpu_ended - worker.cpu}
+    seconds, busy = worker.ended - worker.began, worker.busy_ended - worker.busy
+    return worker, {"seconds": seconds, "busy": busy, "batches": worker.batches}
