@@ -20,8 +20,8 @@ demo: $(VENV)/.has-demo ## run the whole story on an embedded broker and SQLite
 test: $(VENV)/.has-test $(VENV)/.has-mysql ## run every test on the real engines this machine has; says which
 	$(BIN)/python -m pytest tests -m "not docker" $(ARGS)
 
-test-quick: $(VENV)/.has-test ## run tests/unit on SQLite: no broker, no database server
-	$(BIN)/python -m pytest tests/unit -k "not postgresql and not mariadb" $(ARGS)
+test-quick: $(VENV)/.has-test ## run tests/unit on SQLite and the embedded broker
+	COMMERCE_EVENTS_TEST_BROKER=embedded $(BIN)/python -m pytest tests/unit --ignore tests/unit/engines -k "not postgresql and not mariadb" $(ARGS)
 
 test-docker: $(VENV)/.has-test ## run the end-to-end story on docker-compose.kafka.yml
 	$(BIN)/python -m pytest tests -m docker $(ARGS)

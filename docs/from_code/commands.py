@@ -28,13 +28,20 @@ class Argument(NamedTuple):
 
 def click_tree(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """A command and all below it that are not hidden."""
-    yield path, command
+    for context in contexts(command, None, *path):
+        yield tuple(context.command_path.split(" ")), context.command
+
+
+def contexts(command: click.Command, parent: click.Context | None, *path: str) -> Iterator[click.Context]:
+    """The context of a command and of all below it, each with its parent, as click makes them."""
+    wide = {**command.context_settings, "max_content_width": 110, "terminal_width": 110}
+    context = click.Context(command, parent=parent, info_name=path[-1], **wide)
+    yield context
     if isinstance(command, click.Group):
-        context = click.Context(command, info_name=path[-1])
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             if child is not None and not child.hidden:
-                yield from click_tree(child, *path, name)
+                yield from contexts(child, context, *path, name)
 
 
 def management_commands() -> list[tuple[str, str]]:
@@ -74,10 +81,10 @@ def page() -> str:
         "Results go to stdout, chatter to stderr. A command that failed does not end with 0. Anything that deletes or\n"
         "repeats is a dry run unless it is told otherwise.\n\n"
     )
-    for path, command in click_tree(main, "commerce-events"):
-        context = click.Context(command, info_name=" ".join(path), max_content_width=110, terminal_width=110)
-        text += heading(" ".join(path), "*" if len(path) < 3 else "=") + "::\n\n"
-        text += "".join(f"    {line}".rstrip() + "\n" for line in command.get_help(context).splitlines()) + "\n"
+    for context in contexts(main, None, "commerce-events"):
+        path = context.command_path
+        text += heading(path, "*" if path.count(" ") < 2 else "=") + "::\n\n"
+        text += "".join(f"    {line}".rstrip() + "\n" for line in context.get_help().splitlines()) + "\n"
     for app, name in management_commands():
         parser = load_command_class(app, name).create_parser("manage.py", name)
         text += heading(f"manage.py {name}", "*") + f"{(parser.description or '').strip()}\n\n"
