@@ -1,6 +1,7 @@
 """Database, broker or registry away while orders keep coming: nothing lost, nothing twice, and the consumer says so."""
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -125,6 +126,31 @@ def test_the_registry_goes_at_the_start_and_during_the_run(
     between.heal()
     between.cut()
     ends_well(shop, processes, consumer, 9)
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_partitions_of_a_dead_neighbour_come_while_the_intake_waits(
+    postgresql: TestDatabase, broker: Broker, shop: Shop, processes: Processes, proxy: Callable[[str], Proxy]
+) -> None:
+    url = urlsplit(broker.registry_url)
+    between = proxy(url.netloc)
+    processes.environment["COMMERCE_EVENTS_TEST_REGISTRY"] = url._replace(netloc=between.address).geturl()
+    between.refuse()
+    consumer, neighbour = (processes.consume("--from", "earliest") for _ in range(2))
+    shared = re.compile("[12] partitions are ours, [12] of them new")
+    eventually(lambda: shared.search(log_of(processes, 2)), "the neighbour has its share")
+    for number in range(12):  # on every partition, so that both have something in hand
+        shop.paid(number)
+    for number in (1, 2):
+        eventually(lambda n=number: "intake waits: the schema registry" in health(processes, n), f"{number} waits")
+    neighbour.kill()
+    logged = len(log_of(processes))
+    eventually(lambda: "3 partitions are ours" in log_of(processes)[logged:], "the one that is left has them all")
+    tries = log_of(processes).count("intake waits")
+    eventually(lambda: log_of(processes).count("intake waits") > tries + 1, "it waits with them for a while")
+    between.heal()
+    ends_well(shop, processes, consumer, 12)
 
 
 @pytest.mark.slow
