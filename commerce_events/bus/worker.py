@@ -67,18 +67,23 @@ class Worker:
         """Have a stage look at the database now."""
         self.state.wake(stage)
 
-    def run(self) -> None:
+    def run(self, *before: Callable[[], object]) -> None:
         """Run to the end.
+
+        Arguments:
+            before: what must hold before anything is done; asked again while the database is away.
 
         Raises:
             OperatorError: somebody must act; the message has a hint.
         """
         state = self.state
-        if not state.patiently("start", state.guard.check):
-            return
+        for work in (*before, state.guard.check):
+            if not state.patiently("start", work):
+                return
         state.health.over("start")
         gc.collect()
         gc.freeze()  # what lives for ever need not be looked at again
+        gc.set_threshold(50_000, 20, 50)  # a batch makes many objects and no cycles; by default this costs a tenth
         gc.set_threshold(*GC_THRESHOLD)
         threads = []
         for stage, loop in (("handle", self.handle.run), ("relay", self.relay.run)):
