@@ -54,6 +54,26 @@ def ends_well(shop: Shop, processes: Processes, consumer: Server, events: int) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_the_database_is_not_there_at_the_start(
+    kind: str, request: pytest.FixtureRequest, proxy: Callable[[str], Proxy]
+) -> None:
+    database: TestDatabase = request.getfixturevalue(kind)
+    shop: Shop = request.getfixturevalue("shop")
+    processes: Processes = request.getfixturevalue("processes")
+    url = urlsplit(database.url)
+    between = proxy(f"{url.hostname}:{url.port}")
+    behind = url._replace(netloc=f"{url.username}@{between.address}").geturl()
+    processes.environment["COMMERCE_EVENTS_TEST_DATABASE"] = behind
+    between.refuse()
+    shop.paid(0)
+    consumer = processes.consume("--from", "earliest")
+    assert "start waits: the database does not answer" in health(processes)
+    between.heal()
+    ends_well(shop, processes, consumer, 1)
+
+
+@pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 def test_the_database_goes_for_20_seconds(kind: str, request: pytest.FixtureRequest) -> None:

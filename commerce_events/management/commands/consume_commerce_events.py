@@ -88,7 +88,6 @@ class Command(BaseCommand):
         try:
             more = {"HEALTH_FILE": options["health_file"]} if options["health_file"] else {}
             settings = bus_settings(**more)
-            _refuse_unmigrated()
             known = handlers.load(settings.handlers)
             if not known:
                 raise OperatorError(
@@ -101,7 +100,7 @@ class Command(BaseCommand):
                 deadline=options["deadline"],
             ))  # fmt: skip
             _stop_on_signals(worker)
-            worker.run()
+            worker.run(_refuse_unmigrated)
         except NoPositionError as error:
             return self._explain(error, 4)
         except OperatorError as error:
