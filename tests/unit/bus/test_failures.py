@@ -1,0 +1,91 @@
+"""What each database says of a meeting of transactions is understood as that, and nothing else is."""
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from django.db import Error, IntegrityError, InterfaceError, OperationalError, ProgrammingError, connections, transaction
+from django.utils import timezone
+
+from commerce_events.bus.failures import is_conflict, is_outage, is_transient, summary
+from commerce_events.exceptions import PermanentError, TransientError
+from commerce_events.models import Lease
+from tests.engines.schema import TestDatabase
+
+
+def deadlock() -> list[Error]:
+    """Two transactions lock two rows in opposite orders; the errors of those that lost."""
+    for name in "ab":
+        Lease.objects.create(name=name, expires_at=timezone.now())
+    both, errors = threading.Barrier(2, timeout=20), []
+
+    def lock(first: str, second: str) -> None:
+        try:
+            with transaction.atomic():
+                Lease.objects.filter(name=first).update(term=1)
+                both.wait()
+                Lease.objects.filter(name=second).update(term=2)
+        except Error as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=lock, args=names) for names in ("ab", "ba")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def test_a_deadlock_on_postgresql_is_a_conflict(postgresql: TestDatabase) -> None:
+    (error,) = deadlock()
+    assert is_conflict(error) and not is_outage(error)
+
+
+def test_a_deadlock_on_mariadb_is_a_conflict(mariadb: TestDatabase) -> None:
+    (error,) = deadlock()
+    assert is_conflict(error) and not is_outage(error)
+
+
+def test_a_row_that_is_there_already_is_a_conflict(database: TestDatabase) -> None:
+    Lease.objects.create(name="a", expires_at=timezone.now())
+    with pytest.raises(IntegrityError) as raised, transaction.atomic():
+        Lease.objects.create(name="a", expires_at=timezone.now())
+    assert is_conflict(raised.value)
+
+
+def test_a_missing_value_is_no_conflict(database: TestDatabase) -> None:
+    with pytest.raises((IntegrityError, OperationalError)) as raised, transaction.atomic():
+        Lease.objects.create(name="a", expires_at=None)
+    assert not is_conflict(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "conflict", "outage", "transient"),
+    [
+        (OperationalError(2006, "Server has gone away"), False, True, True),
+        (InterfaceError("connection already closed"), False, True, True),
+        (OperationalError("database is locked"), True, False, True),
+        (OperationalError(1205, "Lock wait timeout exceeded"), True, False, True),
+        (OperationalError("the connection is closed"), False, True, True),
+        (TransientError("the LMS does not answer"), False, False, True),
+        (PermanentError("no such course"), False, False, False),
+        (ProgrammingError("no such table"), False, False, False),
+        (KeyError("x"), False, False, False),
+    ],
+)
+def test_who_must_act(error: Exception, conflict: bool, outage: bool, transient: bool) -> None:
+    assert (is_conflict(error), is_outage(error), is_transient(error)) == (conflict, outage, transient)
+
+
+def test_a_summary_says_where_and_never_what() -> None:
+    def fail(value: Any) -> None:
+        raise ValueError(value)
+
+    with pytest.raises(ValueError, match="learner") as raised:
+        fail("learner@example.com")
+    said = summary(raised.value)
+    assert "ValueError" in said and "fail in test_failures.py" in said
+    assert "learner" not in said
