@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 import requests
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from commerce_events.exceptions import OperatorError, TransientError
 
@@ -73,6 +73,23 @@ def log_of(client: Consumer, topic: str, partition: int, topic_id: str) -> Log:
     except KafkaException as error:
         raise TransientError(f"the broker did not tell the offsets of {topic}[{partition}]") from error
     return Log(low, high, topic_id)
+
+
+def ends(client: AdminClient, at: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """The next offset of each partition, in one question: a consumer's own waits behind its open fetches, one by one.
+
+    Raises:
+        TransientError: the broker did not answer.
+    """
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(*each): latest for each in at}
+    if not asked:
+        return {}
+    try:
+        futures = client.list_offsets(asked, request_timeout=TIMEOUT)
+        return {(each.topic, each.partition): future.result(TIMEOUT).offset for each, future in futures.items()}
+    except (KafkaException, TimeoutError) as error:
+        raise TransientError("the broker did not tell where the partitions end") from error
 
 
 def topic_ids(client: AdminClient, names: Iterable[str], registry_url: str = "") -> dict[str, str]:

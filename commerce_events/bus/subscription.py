@@ -310,9 +310,8 @@ class Subscription:
         if self.wanted or not self.assigned:
             return False
         try:
-            return all(
-                self.stands[at].offset >= kafka.log_of(self.consumer, *at, "").high for at in sorted(self.assigned)
-            )
+            ends = kafka.ends(self.admin, self.assigned)
+            return all(self.stands[at].offset >= end for at, end in ends.items())
         except TransientError:
             return False
 
