@@ -5,7 +5,15 @@ import threading
 from typing import Any
 
 import pytest
-from django.db import Error, IntegrityError, InterfaceError, OperationalError, ProgrammingError, connections, transaction
+from django.db import (
+    Error,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connections,
+    transaction,
+)
 from django.utils import timezone
 
 from commerce_events.bus.failures import is_conflict, is_outage, is_transient, summary

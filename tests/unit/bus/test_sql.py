@@ -15,7 +15,8 @@ from tests.engines.schema import TestDatabase
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 TEXTS = [
-    "plain", "", " blanks around ", 'it\'s "quoted" `too`', "back\\slash \\' \\0 \\n \\", "größer 漢字 🎓", "%s %% %(x)s ? $1 :x",
+    "plain", "", " blanks around ", 'it\'s "quoted" `too`', "back\\slash \\' \\0 \\n \\", "größer 漢字 🎓",
+    "%s %% %(x)s ? $1 :x",
     "line\nbreak\ttab\rreturn", "x'); DELETE FROM commerce_events_deadletter; --", "\x1a\x08",
 ]  # fmt: skip
 DEAD = ("topic", "partition", "offset", "reason", "detail", "key", "value", "headers", "received_at", "state")
@@ -36,7 +37,7 @@ def insert(*rows: tuple[Any, ...]) -> None:
 
 def stream(number: int, **more: Any) -> tuple[Any, ...]:
     row = {"id": number, "digest": bytes([number]) * 32, "topic": "t", "key": f"k{number}", "closed": False, **more}
-    return tuple(row[name] for name in STREAM[:5]) + (1, 0, NOW)
+    return (*(row[name] for name in STREAM[:5]), 1, 0, NOW)
 
 
 STREAM = ("id", "digest", "topic", "key", "closed", "next_n", "revision", "created_at")
@@ -89,8 +90,10 @@ def test_times_keep_their_microseconds_and_their_moment(database: TestDatabase) 
 
 def test_uuids_and_large_numbers_come_back(database: TestDatabase) -> None:
     ids = [uuid.uuid4() for _ in range(3)]
-    columns = ("batch_id", "stream_id", "message_id", "event_type", "sequence", "slot", "topic", "key", "headers", "body",
-               "created_at")  # fmt: skip
+    columns = (
+        "batch_id", "stream_id", "message_id", "event_type", "sequence", "slot", "topic", "key", "headers", "body",
+        "created_at",
+    )  # fmt: skip
     with transaction.atomic():
         sql.insert(Outbox, columns, [
             (1, 2**62 + i, each, "type", 2**40, bytes(32), "t", "k", "", b"\0\xff", NOW) for i, each in enumerate(ids)
@@ -110,7 +113,8 @@ def test_more_rows_than_one_statement_holds(database: TestDatabase) -> None:
 def test_updates_change_the_rows_they_name_and_no_other(database: TestDatabase) -> None:
     streams(1, 2, 3)
     with transaction.atomic():
-        sql.update(Stream, ("next_n", "closed", "key"), [(3, 7, True, "it's \\ 🎓"), (1, 9, False, ""), (99, 1, True, "?")])
+        rows = [(3, 7, True, "it's \\ 🎓"), (1, 9, False, ""), (99, 1, True, "?")]
+        sql.update(Stream, ("next_n", "closed", "key"), rows)
     assert list(Stream.objects.order_by("id").values_list("id", "next_n", "closed", "key")) == [
         (1, 9, False, ""), (2, 1, False, "k2"), (3, 7, True, "it's \\ 🎓"),
     ]  # fmt: skip
