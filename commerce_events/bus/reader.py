@@ -49,7 +49,8 @@ class Reader:
         self._writers: dict[tuple[str, int], Any] = {}
         self.client = Consumer({
             **config, "group.id": "commerce-events-reader", "enable.auto.commit": False,
-            "auto.offset.reset": "earliest", "enable.partition.eof": False, "fetch.wait.max.ms": 100,
+            "auto.offset.reset": "earliest", "enable.partition.eof": False,
+            "log.connection.close": False, "fetch.wait.max.ms": 100,
         })  # fmt: skip
         at = []
         for name in names:

@@ -178,23 +178,13 @@ def _settings(folder: Path, bootstrap: str, registry_url: str) -> dict[str, Any]
 
 def _as_an_analyst_sees_it(console: Console, results: Results) -> None:
     """One row per result: the topic holds no names and no addresses, so anybody may read it."""
-    columns = (
-        "sequence",
-        "order_key",
-        "line_id",
-        "action",
-        "outcome",
-        "reason_code",
-        "lms_user_id",
-        "mode_after",
-        "is_final",
-    )
+    columns = ("order_key", "action", "outcome", "reason_code", "mode_after", "is_final")
     table = Table(*columns, title="The results topic, as an analyst reads it", title_justify="left", box=None)
     for heard in results.heard:
         result = heard.body.get("fulfillment")
         if result:
             table.add_row(*("" if result[column] is None else str(result[column]) for column in columns))
-    console.print(table)
+    console.print("\n", table, sep="")
 
 
 def _what_next(console: Console) -> None:
