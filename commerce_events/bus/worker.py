@@ -83,7 +83,6 @@ class Worker:
         state.health.over("start")
         gc.collect()
         gc.freeze()  # what lives for ever need not be looked at again
-        gc.set_threshold(50_000, 20, 50)  # a batch makes many objects and no cycles; by default this costs a tenth
         gc.set_threshold(*GC_THRESHOLD)
         threads = []
         for stage, loop in (("handle", self.handle.run), ("relay", self.relay.run)):
