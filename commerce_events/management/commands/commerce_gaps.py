@@ -24,7 +24,8 @@ examples:
   manage.py commerce_gaps --accept 3 --yes         read on at the first message that is still there
   manage.py commerce_gaps --accept all --at latest --yes
 
-A running consumer goes on within a minute, or at once when it is restarted.
+Stop every consumer of the group first, accept, and start them again: Kafka lets nobody else move a group that has
+members.
 """
 FIELDS = ("id", "topic", "partition", "reason", "from_offset", "to_offset", "detected_at", "resolved_at", "resolution")
 
@@ -79,8 +80,8 @@ class Command(BaseCommand):
         else:
             for row in rows:
                 self.stdout.write(
-                    f"gap {row['id']}: {row['topic']}[{row['partition']}] from offset {row['from_offset']}, "
-                    f"seen {row['detected_at']}"
+                    f"gap {row['id']}: {row['topic']}[{row['partition']}] halted at offset {row['from_offset']}; "
+                    f"the first message that is there has offset {row['to_offset']}; seen {row['detected_at']}"
                     + (f", {row['resolution']}" if row["resolved_at"] else "")
                     + f"\n  {positions.GAPS.get(str(row['reason']), row['reason'])}"
                     + ("" if row["resolved_at"] else f"\n  to read on: commerce_gaps --accept {row['id']} --yes")
@@ -101,18 +102,18 @@ class Command(BaseCommand):
             for gap in gaps:
                 log = kafka.log_of(client, gap.topic, gap.partition, ids.get(gap.topic, ""))
                 offset = log.low if options["at"] == "earliest" else log.high
-                self.stdout.write(
-                    f"gap {gap.pk}: {gap.topic}[{gap.partition}] goes on at offset {offset} (was {gap.from_offset}); "
-                    f"{log.high - offset} messages to read"
-                )
+                what = f"gap {gap.pk}: {gap.topic}[{gap.partition}] reads on at {offset} (stood at {gap.from_offset})"
                 if options["yes"]:
                     # Kafka first: a committed offset above the position would look like a restored database
                     kafka.commit(client, {(gap.topic, gap.partition): offset})
                     positions.accept(gap, log, offset, options["by"] or getpass.getuser(), datetime.now(UTC))
+                    self.stdout.write(f"{what}: done; {log.high - offset} messages to read")
+                else:
+                    self.stdout.write(f"{what}; {log.high - offset} messages to read")
         finally:
             kafka.close(client)
         if not options["yes"]:
-            self.stdout.write("Nothing was changed. Say --yes to do it.")
+            self.stdout.write("Nothing was changed. Stop the consumers of the group, then say --yes to do it.")
 
 
 def _plain(value: Any) -> Any:
