@@ -23,7 +23,7 @@ class Counts:
     backlogs: tuple[int, ...]
 
 
-FULL = Counts(ours=6000, stock_full=200, stock_empty=800, stock_send=800, seconds=4, backlogs=(10_000, 100_000))
+FULL = Counts(ours=10_000, stock_full=200, stock_empty=1500, stock_send=1500, seconds=4, backlogs=(10_000, 100_000))
 QUICK = Counts(ours=2000, stock_full=60, stock_empty=200, stock_send=200, seconds=1, backlogs=(2000,))
 
 
