@@ -21,8 +21,8 @@ from django.utils.module_loading import import_string
 from openedx_events.event_bus import EventBusConsumer
 
 from commerce_events.bus import handlers
+from commerce_events.bus.beginning import BEGIN
 from commerce_events.bus.conf import bus_settings
-from commerce_events.bus.subscription import BEGIN
 from commerce_events.bus.worker import Options, Worker
 from commerce_events.exceptions import OperatorError
 

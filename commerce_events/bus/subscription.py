@@ -1,9 +1,7 @@
 """Reading partitions from where the database stands: assignment, gaps, seeking, and what the consumer reports.
 
-A new partition is read from its position row. Where there is none, the operator says where to begin – a new group does
-not guess – except for a partition that was added to a topic whose others are known: nobody can have read it, it begins
-at its beginning. A gap (a topic made anew, expired offsets) is recorded, raised as an alarm, and halts the partition;
-the others go on.
+A partition is read from its position row, a new one from where ``beginning.py`` says. A gap (a topic made anew, expired
+offsets) is recorded, raised as an alarm, and halts the partition; the others go on.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from django.db import DatabaseError, InterfaceError
 
 from commerce_events.bus import clients, kafka, positions
+from commerce_events.bus.beginning import Beginning
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.positions import Stand
 from commerce_events.exceptions import OperatorError, TransientError
@@ -25,13 +24,6 @@ from commerce_events.exceptions import OperatorError, TransientError
 log = logging.getLogger(__name__)
 
 At = tuple[str, int]
-
-#: What ``--from`` understands besides a time.
-BEGIN = ("earliest", "latest")
-
-
-class NoPositionError(OperatorError):
-    """A group without a position: where to begin is the operator's decision."""
 
 
 class Subscription:
@@ -46,7 +38,7 @@ class Subscription:
     def __init__(
         self, settings: BusSettings, start: str | datetime | None, clock: Callable[[], datetime], replay: bool = False
     ) -> None:
-        self.settings, self.start, self.clock, self.replay = settings, start, clock, replay
+        self.settings, self.clock, self.replay = settings, clock, replay
         self.topics = [settings.full_topic(topic) for topic in settings.topics]
         self.stands: dict[At, Stand] = {}
         self.assigned: set[At] = set()
@@ -57,6 +49,7 @@ class Subscription:
         self._checked = time.monotonic()
         self.admin: AdminClient = clients.admin(settings)
         self.consumer: Consumer = clients.consumer(settings, self._trouble)
+        self.beginning = Beginning(self.consumer, settings.group, start, clock)
 
     # --------------------------------------------------------------------------------------------------- membership
 
@@ -79,9 +72,9 @@ class Subscription:
             stands = positions.load(self.settings.group, [topic])
             for partition in found:
                 if (topic, partition) not in stands:
-                    self._first_position(topic, partition, known=bool(stands))
+                    self.beginning.first(topic, partition, self._ids.get(topic, ""), known=bool(stands))
             if self.replay:
-                self._rewind(topic, stands)
+                self.beginning.again(stands)
         self.replay = False  # once, also if what follows has to be tried again
         self.consumer.subscribe(
             self.topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
@@ -142,8 +135,10 @@ class Subscription:
         stands = positions.load(self.settings.group, self.topics)
         found = []
         for each in at:
-            stand = stands.get(each) or self._first_position(*each, known=any(topic == each[0] for topic, _ in stands))
-            log_ = kafka.log_of(self.consumer, *each, self._ids.get(stand.topic, ""))
+            topic_id = self._ids.get(each[0], "")
+            known = any(topic == each[0] for topic, _ in stands)
+            stand = stands.get(each) or self.beginning.first(*each, topic_id, known=known)
+            log_ = kafka.log_of(self.consumer, *each, topic_id)
             reason = "" if stand.halted else positions.gap(stand, log_)
             if reason:
                 stand = positions.halt(self.settings.group, stand, log_, reason, self.clock())
@@ -172,47 +167,6 @@ class Subscription:
             "decide with `commerce_gaps --accept`.", stand.topic, stand.partition, stand.offset,
             positions.GAPS.get(stand.halted, stand.halted),
         )  # fmt: skip
-
-    def _rewind(self, topic: str, stands: dict[At, Stand]) -> None:
-        """Go back, in Kafka first: a committed offset above the position would look like a restored database."""
-        back = [
-            (stand, offset) for stand in stands.values()
-            if (offset := self._offset_of_start(topic, stand.partition)) < stand.offset
-        ]  # fmt: skip
-        if not back:
-            return
-        try:
-            self.consumer.commit(
-                offsets=[TopicPartition(*stand.at, offset) for stand, offset in back], asynchronous=False
-            )
-        except KafkaException as error:
-            raise OperatorError(
-                f"the group's offsets cannot be set back: {error.args[0].str()}",
-                hint="A replay needs the group for itself: stop its other consumers first.",
-            ) from error
-        for stand, offset in back:
-            positions.advance(stand, offset, self.clock())
-
-    def _first_position(self, topic: str, partition: int, known: bool) -> Stand:
-        if known:
-            offset = kafka.log_of(self.consumer, topic, partition, "").low
-        elif self.start is None:
-            raise NoPositionError(
-                f"group {self.settings.group} has no position in {topic}: where should it begin?",
-                hint="Say it once: --from earliest (every order still on the topic), --from latest (only new ones), or "
-                "--from 2026-01-31T00:00:00Z.",
-            )
-        else:
-            offset = self._offset_of_start(topic, partition)
-        return positions.start(self.settings.group, topic, partition, offset, self._ids.get(topic, ""))
-
-    def _offset_of_start(self, topic: str, partition: int) -> int:
-        log_ = kafka.log_of(self.consumer, topic, partition, "")
-        if isinstance(self.start, datetime):
-            asked = TopicPartition(topic, partition, int(self.start.timestamp() * 1000))
-            found: int = self.consumer.offsets_for_times([asked], timeout=kafka.TIMEOUT)[0].offset
-            return found if found >= 0 else log_.high
-        return log_.high if self.start == "latest" else log_.low
 
     # ------------------------------------------------------------------------------------------------------ reading
 

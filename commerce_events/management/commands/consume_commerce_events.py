@@ -15,8 +15,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from commerce_events.bus import handlers
+from commerce_events.bus.beginning import BEGIN, NoPositionError
 from commerce_events.bus.conf import bus_settings
-from commerce_events.bus.subscription import BEGIN, NoPositionError
 from commerce_events.bus.worker import STAGES, Options, Worker
 from commerce_events.exceptions import OperatorError
 from commerce_events.models import Position
