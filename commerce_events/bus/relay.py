@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 import orjson
@@ -120,7 +121,7 @@ class Relay:
     def _publish(
         self, messages: Sequence[outbox.Pending], batch_ids: Sequence[int]
     ) -> tuple[set[int], dict[str, dict[str, int]]]:
-        """Produce and wait. Returns the batches acknowledged whole, and the offsets reached."""
+        """Produce and wait. Returns the batches acknowledged whole, up to the first that was not, and the offsets."""
         deadline = time.monotonic() + self.lease.left * 0.6
         round_ = _Round(missing=dict.fromkeys(batch_ids, 0))
         reports = {batch: round_.report(batch) for batch in batch_ids}
@@ -135,7 +136,9 @@ class Relay:
                 producer.poll(min(0.05, max(0.0, deadline - time.monotonic())))
         if any(round_.missing.values()):
             self._give_up(producer, round_)
-        return {batch for batch, missing in round_.missing.items() if not missing}, round_.offsets
+        # What was acknowledged behind a batch that was not comes again behind it: the last word on a key stays last.
+        done = takewhile(lambda batch: not round_.missing[batch], batch_ids)
+        return set(done), round_.offsets
 
     def _queued(
         self, producer: Producer, item: _Framed, reports: Mapping[int, Report], round_: _Round, deadline: float
