@@ -43,7 +43,8 @@ class Recording:
     def _answer(self, event: Event, context: Context) -> Outcome:
         n = event.stream.take()
         body = builders.order_paid(str(n))
-        return Outcome([Message(topics.ORDER_PAID_TYPE, uuid4(), context.sequence(n), f"slot {event.digest.hex()}", body)])
+        slot = f"slot {event.digest.hex()}"
+        return Outcome([Message(topics.ORDER_PAID_TYPE, uuid4(), context.sequence(n), slot, body)])
 
     def on_failure(self, event: Event, error: Exception, held: str, context: Context) -> Outcome:
         self.told.append((name(event), held))
