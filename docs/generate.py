@@ -18,6 +18,7 @@ PAGES = {
     "_generated/event-types.rst": "contract.event_types",
     "_generated/exit-codes.rst": "commands.exit_codes",
     "_generated/headers.rst": "contract.headers",
+    "_generated/performance.rst": "performance.page",
     "_generated/topics.rst": "contract.topic_table",
     "commands.rst": "commands.page",
     "data-dictionary.rst": "contract.data_dictionary",

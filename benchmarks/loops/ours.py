@@ -13,8 +13,6 @@ from benchmarks import database
 from benchmarks.process import peak_memory
 from commerce_events.bus import handlers
 from commerce_events.bus.conf import bus_settings
-from commerce_events.bus.intake_loop import IntakeLoop
-from commerce_events.bus.relay_loop import RelayLoop
 from commerce_events.bus.worker import STAGES, Options, Worker
 
 

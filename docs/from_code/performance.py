@@ -41,7 +41,7 @@ def _conditions(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "packages", ", ".join(f"{name} {version}" for name, version in said["packages"].items())
     counts = said["counts"]
     yield "events", (
-        f"{counts['ours']:,} for our loops and the ceilings, {counts['stock_full']:,} and {counts['stock_empty']:,} for "
+        f"{counts['ours']:,} for ours and the ceilings, {counts['stock_full']:,} and {counts['stock_empty']:,} for "
         "the stock loops"
     )
     yield "rounds", f"{said['rounds']}, alternating; medians, lowest and highest in parentheses"
