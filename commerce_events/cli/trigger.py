@@ -114,12 +114,9 @@ def _set(body: Any, assignment: str) -> None:
     try:
         for name in parents:
             body = body[int(name)] if isinstance(body, list) else body[name]
-        if isinstance(body, list):
-            body[int(last)] = value
-        elif last in body:
-            body[last] = value
-        else:
-            raise KeyError(last)
+        place: Any = int(last) if isinstance(body, list) else last
+        # an order id such as 1001 is text, although it could be a number
+        body[place] = text if isinstance(body[place], str) and isinstance(value, int | float) else value
     except (KeyError, IndexError, ValueError, TypeError):
         raise click.UsageError(f"there is no field {path}") from None
 
