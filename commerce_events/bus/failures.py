@@ -13,6 +13,10 @@ from commerce_events.exceptions import TransientError
 _MYSQL_CONFLICTS = {1213, 1205, 1020, 1062}
 #: PostgreSQL: serialization_failure, deadlock_detected, lock_not_available, unique_violation.
 _POSTGRESQL_CONFLICTS = {"40001", "40P01", "55P03", "23505"}
+#: MySQL and MariaDB: no such table, unknown column.
+_MYSQL_SCHEMA = {1146, 1054}
+#: PostgreSQL: undefined_table, undefined_column.
+_POSTGRESQL_SCHEMA = {"42P01", "42703"}
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -29,7 +33,15 @@ def is_outage(error: BaseException) -> bool:
     """The database itself is away: not the fault of the row that was being worked on."""
     if isinstance(error, InterfaceError):
         return True
-    return isinstance(error, OperationalError) and not is_conflict(error)
+    return isinstance(error, OperationalError) and not is_conflict(error) and not is_schema(error)
+
+
+def is_schema(error: BaseException) -> bool:
+    """A table or column is missing: no waiting heals that, a person must migrate or install an app."""
+    if getattr(error.__cause__ or error, "sqlstate", None) in _POSTGRESQL_SCHEMA:
+        return True
+    first = error.args[0] if error.args else None
+    return first in _MYSQL_SCHEMA or str(first).startswith(("no such table", "no such column"))
 
 
 def is_transient(error: BaseException) -> bool:

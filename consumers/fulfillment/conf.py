@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.utils.module_loading import import_string
 
@@ -76,7 +77,7 @@ def gateway() -> Gateway:
     """The site's gateway.
 
     Raises:
-        OperatorError: ``GATEWAY`` names no class, or one that is no gateway.
+        OperatorError: ``GATEWAY`` names no class, one that is no gateway, or one whose app is not installed.
     """
     path = options()["GATEWAY"]
     try:
@@ -90,5 +91,11 @@ def gateway() -> Gateway:
         raise OperatorError(
             f"COMMERCE_FULFILLMENT['GATEWAY'] = {path!r} is no gateway",
             hint="Give the dotted path of a subclass of consumers.fulfillment.gateway.Gateway.",
+        )
+    if found.app and not apps.is_installed(found.app):
+        raise OperatorError(
+            f"COMMERCE_FULFILLMENT['GATEWAY'] = {path!r} needs the app {found.app}, which is not installed",
+            hint=f"Name the gateway of your platform; or, for trying things on, add {found.app!r} to INSTALLED_APPS "
+            "and run manage.py migrate.",
         )
     return found

@@ -63,6 +63,8 @@ class Gateway:
 
     #: Whether ``apply`` may be given the changes of many orders at once.
     bulk: bool = False
+    #: The Django app whose tables the gateway needs; without it in ``INSTALLED_APPS`` nothing starts. Empty: none.
+    app: str = ""
 
     def accounts(
         self, user_ids: Collection[int], usernames: Collection[str], emails: Collection[str]

@@ -31,6 +31,7 @@ class ReferenceGateway(Gateway):
     """Learners are accounts of ``django.contrib.auth``; courses and enrollments are this app's own tables."""
 
     bulk = True
+    app = "consumers.fulfillment.reference"
 
     def accounts(
         self, user_ids: Collection[int], usernames: Collection[str], emails: Collection[str]

@@ -20,6 +20,9 @@ class ReferenceCourse(models.Model):
     enrollment_end = models.DateTimeField(null=True, blank=True)
     invitation_only = models.BooleanField(default=False)
 
+    class Meta:
+        app_label = "commerce_reference"  # also where only the parent app is installed, which would adopt the tables
+
     def __str__(self) -> str:
         return self.course_key
 
@@ -41,6 +44,9 @@ class ReferenceEnrollment(models.Model):
     order_key = models.CharField(max_length=161, default="", blank=True)  # the order that set the mode last
     order_number = models.CharField(max_length=255, default="", blank=True)
     line_id = models.CharField(max_length=128, default="", blank=True)
+
+    class Meta:
+        app_label = "commerce_reference"
 
     def __str__(self) -> str:
         return f"{self.lms_user_id} in {self.course_key}: {self.mode}{'' if self.is_active else ', inactive'}"

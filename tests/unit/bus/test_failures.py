@@ -81,6 +81,9 @@ def test_a_missing_value_is_no_conflict(database: TestDatabase) -> None:
         (TransientError("the LMS does not answer"), False, False, True),
         (PermanentError("no such course"), False, False, False),
         (ProgrammingError("no such table"), False, False, False),
+        (OperationalError("no such table: a"), False, False, True),
+        (OperationalError("no such column: b"), False, False, True),
+        (OperationalError(1054, "Unknown column 'b' in 'SELECT'"), False, False, True),
         (KeyError("x"), False, False, False),
     ],
 )

@@ -8,7 +8,15 @@ import pytest
 
 from commerce_events.exceptions import OperatorError
 from consumers.fulfillment import checks, conf
-from consumers.fulfillment.reference.gateway import OneByOneGateway
+from consumers.fulfillment.gateway import Gateway
+from consumers.fulfillment.reference.apps import ReferenceConfig
+from consumers.fulfillment.reference.gateway import OneByOneGateway, ReferenceGateway
+
+
+class Elsewhere(Gateway):
+    """A gateway whose app nobody installed."""
+
+    app = "no.such.app"
 
 
 def test_what_is_not_said_keeps_its_default(settings: Any) -> None:
@@ -33,6 +41,7 @@ def test_the_gateway_is_a_setting(settings: Any) -> None:
     ({"SOURCES": {}}, checks.NO_SOURCE),
     ({"SOURCES": {"shop": {}}, "GATEWAY": "no.such.Gateway"}, checks.GATEWAY),
     ({"SOURCES": {"shop": {}}, "GATEWAY": "builtins.dict"}, checks.GATEWAY),
+    ({"SOURCES": {"shop": {}}, "GATEWAY": f"{__name__}.Elsewhere"}, checks.GATEWAY),
 ])  # fmt: skip
 def test_a_finding_has_an_id_and_a_hint(settings: Any, said: dict[str, Any], check: str) -> None:
     settings.COMMERCE_FULFILLMENT = said
@@ -42,10 +51,15 @@ def test_a_finding_has_an_id_and_a_hint(settings: Any, said: dict[str, Any], che
     assert not finding.is_serious(), "an Error would block every command of the LMS"
 
 
-def test_a_misconfigured_site_does_not_start(settings: Any) -> None:
-    settings.COMMERCE_FULFILLMENT = {"GATEWAY": "builtins.dict"}
+@pytest.mark.parametrize("gateway", ["builtins.dict", f"{__name__}.Elsewhere"])
+def test_a_misconfigured_site_does_not_start(settings: Any, gateway: str) -> None:
+    settings.COMMERCE_FULFILLMENT = {"GATEWAY": gateway}
     with pytest.raises(OperatorError):
         conf.gateway()
+
+
+def test_the_reference_gateway_needs_its_tables() -> None:
+    assert ReferenceGateway.app == ReferenceConfig.name
 
 
 def test_a_good_site_has_no_finding() -> None:
