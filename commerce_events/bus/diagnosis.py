@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from importlib import metadata
 from typing import Any
 
@@ -12,21 +12,19 @@ from confluent_kafka import Consumer, KafkaException
 
 from commerce_events import topics, wire
 from commerce_events.bus import kafka
+from commerce_events.bus.types import FAILURE, OK, WARNING, Finding, Handler
 from commerce_events.exceptions import CommerceEventsError, OperatorError
 from commerce_events.registry import Registry
 
-#: How bad it is.
-OK, WARNING, FAILURE = "ok", "warning", "failure"
+__all__ = ["FAILURE", "OK", "WARNING", "Finding", "broker", "isolation", "packages", "schemas", "site"]
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. ``hint`` says what to do, unless all is well."""
-
-    about: str
-    state: str
-    says: str
-    hint: str = ""
+#: What is due for longer stands still.
+LATE = timedelta(minutes=5)
+#: How to see held events.
+SHOW = (
+    "manage.py shell -v 0 -c \"from commerce_events.models import Inbox; "
+    "print(*Inbox.objects.filter(state='held').values_list('id', 'reason', 'event_type'), sep='\\n')\""
+)
 
 
 def packages() -> Iterator[Finding]:
@@ -121,6 +119,11 @@ def site() -> Iterator[Finding]:
     except OperatorError as error:
         yield Finding("settings", FAILURE, str(error), error.hint)
         return
+    if not known:
+        yield Finding(
+            "handlers", FAILURE, "COMMERCE_EVENTS['HANDLERS'] is empty: nobody would handle an event",
+            "For an LMS: ['consumers.fulfillment.handler.FulfillmentHandler'].",
+        )  # fmt: skip
     for app in ("commerce_events", "consumers.fulfillment"):
         state = OK if apps.is_installed(app) else FAILURE
         yield Finding(
@@ -135,14 +138,14 @@ def site() -> Iterator[Finding]:
                 "order of apps", WARNING, "openedx_events stands before commerce_events",
                 "Put commerce_events first: its signals must exist when openedx_events becomes ready.",
             )  # fmt: skip
-    yield from _database(connection, settings.group)
+    yield from _database(connection, settings.group, known)
 
 
-def _database(connection: Any, group: str) -> Iterator[Finding]:
+def _database(connection: Any, group: str, known: Mapping[str, Handler]) -> Iterator[Finding]:
     from django.db import DatabaseError
     from django.db.migrations.executor import MigrationExecutor
 
-    from commerce_events.models import DeadLetter, Inbox, OutboxBatch, Position
+    from commerce_events.models import Position
 
     try:
         executor = MigrationExecutor(connection)
@@ -167,15 +170,47 @@ def _database(connection: Any, group: str) -> Iterator[Finding]:
         for row in rows:
             if row.halted:
                 yield Finding(f"partition {row}", FAILURE, f"halted: {row.halted}", "manage.py commerce_gaps")
-        held = Inbox.objects.filter(state=Inbox.State.HELD).count()
-        dead = DeadLetter.objects.filter(state=DeadLetter.State.OPEN).count()
-        for about, count in (("held events", held), ("dead letters", dead)):
-            yield Finding(about, WARNING if count else OK, str(count), "Somebody should look at them." if count else "")
-        yield Finding("unsent batches", OK, str(OutboxBatch.objects.count()))
+        halted = sum(bool(row.halted) for row in rows)
+        yield Finding("halted partitions", FAILURE if halted else OK, str(halted), "commerce_gaps" if halted else "")
+        yield from _queues()
+        for handler in {id(handler): handler for handler in known.values()}.values():
+            yield from getattr(handler, "findings", tuple)()
     except DatabaseError as error:
         yield Finding(
             "database", FAILURE, f"does not answer ({type(error).__name__})", "Check DATABASES and the server."
         )
+
+
+def _queues() -> Iterator[Finding]:
+    """What waits for a stage, and what waits for a person."""
+    from django.db.models import Min
+    from django.utils import timezone
+
+    from commerce_events.models import DeadLetter, Inbox, OutboxBatch
+
+    now = timezone.now()
+    due = Inbox.objects.filter(state=Inbox.State.PENDING, due_at__lte=now)
+    for about, rows, since, stage in (
+        ("events to handle", due, "due_at", "handle"),
+        ("batches to send", OutboxBatch.objects.all(), "created_at", "relay"),
+    ):
+        oldest = rows.aggregate(oldest=Min(since))["oldest"]
+        if oldest is None or now - oldest < LATE:
+            yield Finding(about, OK, str(rows.count()))
+        else:
+            yield Finding(
+                about, WARNING, f"{rows.count()}, the oldest for {(now - oldest) // timedelta(minutes=1)} minutes",
+                f"Does a process work on them? consume_commerce_events --only {stage}, and read its log.",
+            )  # fmt: skip
+    again = Inbox.objects.filter(state=Inbox.State.PENDING, attempts__gt=0).count()
+    held = Inbox.objects.filter(state=Inbox.State.HELD).count()
+    dead = DeadLetter.objects.filter(state=DeadLetter.State.OPEN).count()
+    for about, count, hint in (
+        ("events that failed and are tried again", again, "The log of handling says why."),
+        ("held events", held, f"{SHOW} lists them; docs/how-tos/consumer-stopped.rst says how to go on."),
+        ("dead letters", dead, "docs/how-tos/consumer-stopped.rst says how to list and settle them."),
+    ):
+        yield Finding(about, WARNING if count else OK, str(count), hint if count else "")
 
 
 def isolation(connection: Any) -> str:

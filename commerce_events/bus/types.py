@@ -16,6 +16,10 @@ from uuid import UUID
 from commerce_events.topics import ORDER_TOPIC
 
 
+#: How bad a finding is.
+OK, WARNING, FAILURE = "ok", "warning", "failure"
+
+
 @dataclass(slots=True)
 class Stream:
     """One message key of one topic: an order, or a learner of an internal event. Locked while a handler sees it.
@@ -102,11 +106,22 @@ class Outcome:
     alarms: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that ``commerce-events doctor`` looked at. ``hint`` says what to do, unless all is well."""
+
+    about: str
+    state: str
+    says: str
+    hint: str = ""
+
+
 class Handler(Protocol):
     """A durable handler of some event types.
 
     It may also have ``on_failure(event, error, held, context) -> Outcome``: what to publish when an event failed for
-    the first time (``held`` is empty) and when it is held for a person (``held`` is the reason).
+    the first time (``held`` is empty) and when it is held for a person (``held`` is the reason). And
+    ``findings() -> Iterable[Finding]``: what ``commerce-events doctor`` should say about the handler's own tables.
 
     Raise ``exceptions.TransientError`` (or let ``django.db.OperationalError`` through) to have the event tried again
     later; any other exception is unknown: tried a few times, then held for a person.

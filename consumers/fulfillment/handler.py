@@ -12,8 +12,8 @@ from typing import Any
 
 from django.db import transaction
 
-from commerce_events.bus.types import REJECTED, RENEW, Context, Event, FollowUp, Message, Outcome, Stream
-from consumers.fulfillment import conf, ledger, resume, retell
+from commerce_events.bus.types import REJECTED, RENEW, Context, Event, Finding, FollowUp, Message, Outcome, Stream
+from consumers.fulfillment import conf, findings, ledger, resume, retell
 from consumers.fulfillment.gateway import Change, Gateway, OrderLine
 from consumers.fulfillment.learners import Directory
 from consumers.fulfillment.results import Teller
@@ -65,6 +65,10 @@ class FulfillmentHandler:
     def on_failure(self, event: Event, error: Exception, held: str, context: Context) -> Outcome:
         """What the store is told when an event failed for the first time, and when a person must act."""
         return retell.failure(event, error, held, context)
+
+    def findings(self) -> Iterable[Finding]:
+        """What ``commerce-events doctor`` says about the order lines."""
+        return findings.lines()
 
     def _orders(self, events: Sequence[Event], context: Context) -> list[Outcome]:
         refusals: dict[Pair, str] = {}
