@@ -30,7 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "UNKNOWN_ATTEMPTS": 5,  # tries after an exception nobody foresaw, then held for a person
     "TRANSIENT_HOURS": 48,  # hours of transient failure, then held
     "SESSION_TIMEOUT": 10,  # seconds after which the partitions of a consumer that died go to another
-    "LEASE": 30,  # seconds the relay's lease runs without being renewed
+    "LEASE": 10,  # seconds the relay's lease runs without being renewed
     "REGISTER_SCHEMAS": False,  # register missing schemas by itself; in production a command does
     "MAX_VALUE_BYTES": 1 << 20,  # a longer message is set aside undecoded
     "POISON_PAUSE": 50,  # undecodable messages in a row that pause the intake instead of being set aside
