@@ -47,6 +47,7 @@ class IntakeLoop:
         if subscription.wanted and not self._keeping_up(subscription, subscription.settle):
             return
         messages = subscription.read(state.settings["BATCH"], 0.2)
+        state.health.halted(f"{topic}[{partition}]" for topic, partition in subscription.closed)
         state.health.beat("intake")
         if messages:
             state.idle["intake"] = False

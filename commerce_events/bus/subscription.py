@@ -42,6 +42,7 @@ class Subscription:
         self.topics = [settings.full_topic(topic) for topic in settings.topics]
         self.stands: dict[At, Stand] = {}
         self.assigned: set[At] = set()
+        self.closed: set[At] = set()  # given to us, and halted
         self.wanted: list[At] = []  # assigned by the group, not yet by us: what they need could not be asked
         self.failure: Exception | None = None
         self._ids: dict[str, str] = {}
@@ -99,6 +100,7 @@ class Subscription:
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         gone = {(p.topic, p.partition) for p in partitions}
+        self.closed -= gone
         self.assigned -= gone
         self.wanted = [at for at in self.wanted if at not in gone]
         for at in gone:
@@ -147,8 +149,10 @@ class Subscription:
         for each, stand in zip(at, found, strict=True):
             self.wanted.remove(each)
             if stand.halted:
+                self.closed.add(each)
                 self._alarm(stand)
                 continue
+            self.closed.discard(each)
             self.stands[each] = stand
             self.assigned.add(each)
             opened.append(stand)

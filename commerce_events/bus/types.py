@@ -15,7 +15,6 @@ from uuid import UUID
 
 from commerce_events.topics import ORDER_TOPIC
 
-
 #: How bad a finding is.
 OK, WARNING, FAILURE = "ok", "warning", "failure"
 
