@@ -141,3 +141,11 @@ def proxy() -> Iterator[Callable[..., Proxy]]:
     """``proxy("host:port")`` puts a TCP proxy before an address: it can delay, cut, refuse and hang."""
     with ExitStack() as stack:
         yield lambda target, seed=0: stack.enter_context(Proxy(target, seed))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what names a database server, so that it can be left out by marker and ``-k`` stays free."""
+    for item in items:
+        if "postgresql" in item.nodeid or "mariadb" in item.nodeid:
+            item.add_marker("server")
