@@ -39,7 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "CONSUMER": "edx_event_bus_kafka.KafkaEventConsumer",  # of topics that are not ours, under the stock command
 }
 
-#: librdkafka settings that are not a choice (reliability.md, section 4).
+#: librdkafka settings that are not a choice: what the promises need.
 CONSUMER = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,

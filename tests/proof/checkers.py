@@ -1,4 +1,4 @@
-"""The invariants, checked from outside: only the database and the topics are read (reliability.md, section 2)."""
+"""The invariants, checked from outside: only the database and the topics are read (docs/concepts/promises.rst)."""
 
 from __future__ import annotations
 
