@@ -23,6 +23,9 @@ NAMES = {
     "prefix": "EVENT_BUS_TOPIC_PREFIX",
 }
 
+#: What is wrong is said once, by the command; librdkafka would say it ten times a second.
+_QUIET = {"log_level": 0, "log.connection.close": False, "reconnect.backoff.ms": 500}
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -37,7 +40,7 @@ class Connection:
 
     def config(self, **more: Any) -> dict[str, Any]:
         """Librdkafka's configuration."""
-        return {"bootstrap.servers": self.bootstrap, "client.id": "commerce-events-cli", **self.kafka, **more}
+        return {"bootstrap.servers": self.bootstrap, "client.id": "commerce-events-cli", **_QUIET, **self.kafka, **more}
 
     def registry(self) -> Registry:
         """The schema registry; user and password from the stock settings' names in the environment."""

@@ -63,9 +63,7 @@ def doctor(create_topics: bool, how: str, **where: Any) -> None:
 def _findings(create_topics: bool, where: dict[str, Any]) -> Iterator[Finding]:
     yield from diagnosis.packages()
     if os.environ.get("DJANGO_SETTINGS_MODULE"):
-        import django
-
-        django.setup()
+        _set_up_django()
         yield from diagnosis.site()
     try:
         connection = connect(**where)
@@ -77,3 +75,19 @@ def _findings(create_topics: bool, where: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("topics", OK, f"made: {', '.join(made)}" if made else "all there already")
     yield from diagnosis.broker(connection.config(), connection.prefix)
     yield from diagnosis.schemas(connection.registry(), connection.prefix)
+
+
+def _set_up_django() -> None:
+    """Django with the settings that are named; from the project's folder, as manage.py would."""
+    import django
+    from django.core.exceptions import ImproperlyConfigured
+
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        django.setup()
+    except (ImportError, ImproperlyConfigured) as error:
+        raise OperatorError(
+            f"the settings {os.environ['DJANGO_SETTINGS_MODULE']} cannot be used: {error}",
+            hint="Run it in the folder of manage.py, with the environment that the site runs with.",
+        ) from error

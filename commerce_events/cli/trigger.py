@@ -67,7 +67,7 @@ def trigger(
     validate(event_type, body)
     encoded = wire.encode(event_type, body)
     if dry_run:
-        _show(event_type, body, encoded, how)
+        _show(event_type, body, encoded, where["prefix"], how)
         return
     from commerce_events.bus.client import StoreClient
 
@@ -87,7 +87,7 @@ def trigger(
             f"{kind} {key} → {placed.topic}[{placed.partition}]@{placed.offset}"
             + (f" × {repeat}" if repeat > 1 else "")
         )
-        click.echo(f"See what becomes of it: commerce-events listen --order {key}", err=True)
+        click.echo(f"See what becomes of it: commerce-events listen --from earliest --order {key}", err=True)
 
 
 def _built(
@@ -121,16 +121,16 @@ def _set(body: Any, assignment: str) -> None:
         raise click.UsageError(f"there is no field {path}") from None
 
 
-def _show(event_type: str, body: dict[str, Any], encoded: bytes, how: str) -> None:
+def _show(event_type: str, body: dict[str, Any], encoded: bytes, prefix: str | None, how: str) -> None:
     from commerce_events.bus.partitions import partition_of
 
     (inner,) = body.values()
     key = inner["order_key"]
     headers = wire.headers(event_type, uuid.uuid4(), datetime.now(UTC), "commerce-events/trigger")
     row = topics.EVENT_TYPES[event_type]
-    partitions = topics.TOPICS[row.topic].partitions
+    topic, partitions = topics.full_topic(row.topic, prefix), topics.TOPICS[row.topic].partitions
     facts = {
-        "topic": row.topic, "key": key, "partition": f"{partition_of(key, partitions)} of {partitions}",
+        "topic": topic, "key": key, "partition": f"{partition_of(key, partitions)} of {partitions}",
         "headers": {name: value.decode() for name, value in headers},
         "value": wire.frame(0, encoded).hex(), "bytes": len(encoded) + wire.HEADER_BYTES, "body": body,
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import signal
@@ -50,8 +51,6 @@ class Command(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """The parser keeps the line breaks of the examples."""
-        import argparse
-
         kwargs.setdefault("epilog", EPILOG)
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         return super().create_parser(prog_name, subcommand, **kwargs)
@@ -126,7 +125,11 @@ class Command(BaseCommand):
 def _start(text: str) -> str | datetime:
     if text in BEGIN:
         return text
-    moment = datetime.fromisoformat(text)  # argparse turns the ValueError into a usage error
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        hint = "earliest, latest, or a time such as 2026-01-31T00:00:00Z"
+        raise argparse.ArgumentTypeError(f"{text} is none of: {hint}") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
