@@ -58,6 +58,40 @@ class Change(NamedTuple):
     line: OrderLine | None
 
 
+class EntitlementKey(NamedTuple):
+    """The entitlement that one order line is: a learner's right to one run of a course, in a mode (R41)."""
+
+    lms_user_id: int
+    course_uuid: str
+    mode: str
+    order_key: str
+    line_id: str
+
+
+class Entitlement(NamedTuple):
+    """What the platform knows about an entitlement, or would know if it were created now.
+
+    ``runs`` are the runs in which the learner is enrolled and which the entitlement could upgrade: with exactly one of
+    them there is no doubt which one is meant.
+    """
+
+    exists: bool = False
+    is_expired: bool = False
+    run: str = ""  # key of the run it was spent on, by us or by the learner
+    runs: tuple[str, ...] = ()
+
+
+class EntitlementChange(NamedTuple):
+    """One entitlement as it must be: created, or expired.
+
+    The enrollment in ``run`` is no part of this: it is an ordinary ``Change``, of which ``apply`` hears first.
+    """
+
+    key: EntitlementKey
+    is_active: bool
+    run: str = ""  # of a new one: the run that it is spent on, already upgraded
+
+
 class Gateway:
     """What fulfillment asks of a platform. Facts that a platform does not know keep the answer given here."""
 
@@ -106,3 +140,17 @@ class Gateway:
             TransientError: it may go right later; the order is tried again, its later events wait.
         """
         raise TypeError(f"{type(self).__name__} must answer apply()")
+
+    def entitlements(self, keys: Collection[EntitlementKey]) -> Mapping[EntitlementKey, Entitlement]:
+        """What is known of these entitlements, asked before anything is locked: it may ask a catalog over HTTP.
+
+        A key that is left out: the platform knows no entitlements.
+        """
+        return {}
+
+    def apply_entitlements(self, changes: Sequence[EntitlementChange]) -> Mapping[EntitlementKey, str]:
+        """Make the entitlements so; called after ``apply``, in its transaction and with its answers and errors.
+
+        Creating what exists and expiring what is expired or absent changes nothing.
+        """
+        return {}
