@@ -100,6 +100,9 @@ class Gateway:
     #: The Django app whose tables the gateway needs; without it in ``INSTALLED_APPS`` nothing starts. Empty: none.
     app: str = ""
 
+    def begin(self) -> None:
+        """A decision begins: forget what was remembered of an earlier one, which may have been taken back."""
+
     def accounts(
         self, user_ids: Collection[int], usernames: Collection[str], emails: Collection[str]
     ) -> Sequence[Account]:

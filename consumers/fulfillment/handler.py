@@ -92,6 +92,7 @@ class FulfillmentHandler:
         """Load, decide, write, enroll. Answers the outcomes and what the platform refused."""
         rows = ledger.Ledger(streams)
         learners = Directory()
+        self.gateway.begin()
         found = self._load(rows, events, learners)
         rows.book.refusals.update(refusals)
 
