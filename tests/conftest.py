@@ -106,6 +106,14 @@ def database(
 
 
 @pytest.fixture
+def sqlite(
+    request: pytest.FixtureRequest, schemas: Schemas, tmp_path: Path, django_db_blocker: Any
+) -> Iterator[TestDatabase]:
+    """As ``database``, on SQLite alone."""
+    yield from _database("sqlite", schemas, request, tmp_path, django_db_blocker)
+
+
+@pytest.fixture
 def postgresql(
     request: pytest.FixtureRequest, schemas: Schemas, tmp_path: Path, django_db_blocker: Any
 ) -> Iterator[TestDatabase]:

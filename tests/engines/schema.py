@@ -57,7 +57,7 @@ class Schemas:
         if "sqlite" not in self._made:
             self._made["sqlite"] = _file_url(self._folder / "migrated.sqlite3")
             with pointed_at(self._made["sqlite"]):
-                call_command("migrate", verbosity=0)
+                call_command("migrate", verbosity=0, run_syncdb=True)
                 with connection.cursor() as cursor:
                     cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         shutil.copyfile(self._folder / "migrated.sqlite3", copy)
@@ -74,7 +74,7 @@ class Schemas:
                 cursor.execute(f"CREATE DATABASE {self._name}{more}")
             self._servers.append(server.url)
             with pointed_at(url):
-                call_command("migrate", verbosity=0)
+                call_command("migrate", verbosity=0, run_syncdb=True)
             self._made[kind] = url
         with pointed_at(self._made[kind]):
             empty()

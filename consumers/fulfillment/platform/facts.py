@@ -69,4 +69,5 @@ def _keys(pairs: Collection[Pair]) -> list[tuple[Pair, Any]]:
 
 def _users(pairs: Collection[Pair]) -> dict[int, Any]:
     """Users that are read when somebody looks at them."""
-    return {user_id: SimpleLazyObject(partial(users().get, pk=user_id)) for user_id in {pair.lms_user_id for pair in pairs}}
+    ids = {pair.lms_user_id for pair in pairs}
+    return {user_id: SimpleLazyObject(partial(users().get, pk=user_id)) for user_id in ids}

@@ -38,6 +38,12 @@ class RefusedError(Exception):
         self.reason = reason
 
 
+class ContentStoreError(TransientError):
+    """The content store or the catalog does not answer; what the store is told when that goes on."""
+
+    reason_code = "content_store_unavailable"
+
+
 @contextmanager
 def understood() -> Iterator[None]:
     """Around one call of the platform.
@@ -69,14 +75,14 @@ def content_store() -> Iterator[None]:
     """Around what may read the content store or ask a catalog.
 
     Raises:
-        TransientError: it does not answer.
+        ContentStoreError: it does not answer.
     """
     try:
         yield
     except Exception as error:
         if not _is_connection(error):
             raise
-        raise TransientError(f"the content store does not answer: {type(error).__name__}") from error
+        raise ContentStoreError(f"the content store does not answer: {type(error).__name__}") from error
 
 
 def _is_connection(error: Exception) -> bool:

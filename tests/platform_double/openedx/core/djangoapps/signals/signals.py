@@ -1,0 +1,3 @@
+from django.dispatch import Signal
+
+USER_ACCOUNT_ACTIVATED = Signal()

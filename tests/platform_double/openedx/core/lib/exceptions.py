@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from django.core.exceptions import ObjectDoesNotExist
+
+
+class CourseNotFoundError(ObjectDoesNotExist):
+    pass
