@@ -27,6 +27,8 @@ INSTALLED_APPS = [
     "openedx.core.djangoapps.user_api",
     "openedx.features.enterprise_support",
 ]
+# The double has no migrations, and tables without migrations are made first: so must those be that they refer to.
+MIGRATION_MODULES = dict.fromkeys(("auth", "contenttypes", "sites"))
 COMMERCE_FULFILLMENT = {
     "SOURCES": {"shop": {}},
     "GATEWAY": "consumers.fulfillment.platform.gateway.PlatformGateway",
