@@ -10,7 +10,6 @@ from django.db.models import Q
 from django.dispatch import receiver
 from django.utils.timezone import now
 from edx_django_utils.cache import RequestCache
-
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 from openedx.core.lib.cache_utils import request_cached
 
@@ -18,7 +17,7 @@ _FIELDS = (
     "slug", "name", "min_price", "suggested_prices", "currency", "expiration_datetime", "description", "sku",
     "android_sku", "ios_sku", "bulk_sku",
 )  # fmt: skip
-Mode = namedtuple("Mode", _FIELDS)  # noqa: PYI024
+Mode = namedtuple("Mode", _FIELDS)
 
 
 class CourseMode(models.Model):

@@ -9,10 +9,10 @@ from django.contrib.sites.models import Site
 from django.db import IntegrityError, models
 from django.dispatch import receiver
 from django.utils.timezone import now
-
-from common.djangoapps.student.signals import UNENROLL_DONE
 from lms.djangoapps.commerce.utils import refund_entitlement
 from openedx.core.djangoapps.catalog.utils import get_course_uuid_for_course
+
+from common.djangoapps.student.signals import UNENROLL_DONE
 
 
 class CourseEntitlementPolicy(models.Model):

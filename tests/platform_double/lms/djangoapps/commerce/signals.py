@@ -3,9 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import outside
-from django.dispatch import receiver
-
 from common.djangoapps.student.signals import REFUND_ORDER
+from django.dispatch import receiver
 from openedx.core.djangoapps.commerce.utils import is_commerce_service_configured
 
 

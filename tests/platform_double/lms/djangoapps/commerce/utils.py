@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import outside
-
 from openedx.core.djangoapps.commerce.utils import is_commerce_service_configured
 
 

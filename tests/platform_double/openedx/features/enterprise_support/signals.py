@@ -4,9 +4,8 @@ from __future__ import annotations
 from typing import Any
 
 import outside
-from django.dispatch import receiver
-
 from common.djangoapps.student.signals import UNENROLL_DONE
+from django.dispatch import receiver
 
 
 @receiver(UNENROLL_DONE)

@@ -15,6 +15,8 @@ from django.utils.timezone import now
 from edx_django_utils.cache import RequestCache
 from opaque_keys.edx.django.models import CourseKeyField
 from opaque_keys.edx.keys import CourseKey
+from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
+from openedx.core.djangoapps.enrollments.api import _default_course_mode
 from openedx_events.learning.data import CourseData, CourseEnrollmentData, UserData, UserPersonalData
 from openedx_events.learning.signals import (
     COURSE_ENROLLMENT_CHANGED,
@@ -25,14 +27,12 @@ from openedx_filters.learning.filters import CourseEnrollmentStarted, CourseUnen
 
 from common.djangoapps.course_modes.models import CourseMode
 from common.djangoapps.student.signals import ENROLL_STATUS_CHANGE, ENROLLMENT_TRACK_UPDATED, UNENROLL_DONE
-from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
-from openedx.core.djangoapps.enrollments.api import _default_course_mode
 
 log = logging.getLogger(__name__)
-CourseEnrollmentState = namedtuple("CourseEnrollmentState", "mode, is_active")  # noqa: PYI024
+CourseEnrollmentState = namedtuple("CourseEnrollmentState", "mode, is_active")
 
 
-class CourseEnrollmentException(Exception):  # noqa: N818
+class CourseEnrollmentException(Exception):
     pass
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from common.djangoapps.course_modes.models import CourseMode
 from django.conf import settings
 from opaque_keys.edx.keys import CourseKey
 
-from common.djangoapps.course_modes.models import CourseMode
 from openedx.core.djangoapps.enrollments import errors
 
 

@@ -2,10 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.db import transaction
-from opaque_keys.edx.keys import CourseKey
-
 from common.djangoapps.course_modes.models import CourseMode
 from common.djangoapps.student.models import (
     AlreadyEnrolledError,
@@ -15,6 +11,10 @@ from common.djangoapps.student.models import (
     EnrollmentClosedError,
     NonExistentCourseError,
 )
+from django.contrib.auth.models import User
+from django.db import transaction
+from opaque_keys.edx.keys import CourseKey
+
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 from openedx.core.djangoapps.enrollments import errors
 from openedx.core.lib.exceptions import CourseNotFoundError

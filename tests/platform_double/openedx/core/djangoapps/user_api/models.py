@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.djangoapps.student.models import get_retired_email_by_email, get_retired_username_by_username
 from django.contrib.auth.models import User
 from django.db import models
-
-from common.djangoapps.student.models import get_retired_email_by_email, get_retired_username_by_username
 
 
 class RetirementState(models.Model):
