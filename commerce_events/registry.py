@@ -34,6 +34,9 @@ class Registry:
         cert: client certificate, or certificate and key.
         timeout: seconds to connect, and between two bytes.
         total: seconds until a call is given up.
+
+    Attributes:
+        shown: the address without a password, for people.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Registry:
         total: float = TOTAL,
     ) -> None:
         self.url = url.rstrip("/")
-        self._shown = _without_password(self.url)
+        self.shown = _without_password(self.url)
         self._auth, self._verify, self._cert = auth, verify, cert
         self._timeout, self._total = timeout, total
         self._texts: dict[int, str] = {}
@@ -101,7 +104,7 @@ class Registry:
         """
         made = self._id(subject, text, "/versions")
         if made is None:
-            raise OperatorError(f"the registry has no place for subjects ({self._shown})", hint=_ADDRESS)
+            raise OperatorError(f"the registry has no place for subjects ({self.shown})", hint=_ADDRESS)
         return made
 
     def subjects(self) -> list[str]:
@@ -135,9 +138,9 @@ class Registry:
             status, content = self._exchange(method, path, body)
         except requests.RequestException as error:
             said = type(error).__name__
-            raise TransientError(f"the schema registry at {self._shown} does not answer ({said})") from None
+            raise TransientError(f"the schema registry at {self.shown} does not answer ({said})") from None
         if status == 429 or status >= 500:
-            raise TransientError(f"the schema registry at {self._shown} answers {status}")
+            raise TransientError(f"the schema registry at {self.shown} answers {status}")
         try:
             answer = json.loads(content)
         except ValueError:
@@ -147,7 +150,7 @@ class Registry:
         if status != 200:
             raise self._refusal(status, method, path)
         if answer is None:
-            raise TransientError(f"the schema registry at {self._shown} answers something that is no JSON")
+            raise TransientError(f"the schema registry at {self.shown} answers something that is no JSON")
         return answer
 
     def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
@@ -199,12 +202,12 @@ class Registry:
             )
         if status == 422:
             return OperatorError(f"the registry takes the schema for none ({path})", hint="Compare it with schemas/.")
-        return OperatorError(f"the schema registry at {self._shown} answers {status} to {method} {path}", hint=_ADDRESS)
+        return OperatorError(f"the schema registry at {self.shown} answers {status} to {method} {path}", hint=_ADDRESS)
 
     def _field[T](self, answer: Any, name: str, kind: type[T]) -> T:
         value = answer.get(name) if isinstance(answer, dict) else None
         if not isinstance(value, kind):
-            raise TransientError(f"the schema registry at {self._shown} answers something else than expected")
+            raise TransientError(f"the schema registry at {self.shown} answers something else than expected")
         return value
 
 

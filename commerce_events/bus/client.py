@@ -23,6 +23,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from commerce_events import topics, wire
 from commerce_events.avsc import known
+from commerce_events.bus.kafka import made
 from commerce_events.bus.partitions import partition_of
 from commerce_events.data import OrderData, RefundData
 from commerce_events.exceptions import CommerceEventsError, ContractError, OperatorError, TransientError
@@ -152,13 +153,7 @@ class StoreClient:
                 raise
 
     def _connected(self) -> Producer:
-        try:
-            return Producer({**self._config, "logger": log})
-        except KafkaException as error:
-            raise OperatorError(
-                f"the Kafka client does not take its settings: {error.args[0].str()}",
-                hint="Its settings are those of librdkafka, CONFIGURATION.md.",
-            ) from error
+        return made(Producer, {**self._config, "logger": log})
 
     def _send(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> Placed:
         reports: list[tuple[KafkaError | None, Any]] = []

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient
 
-from commerce_events.bus import conf
+from commerce_events.bus import conf, kafka
 from commerce_events.bus.conf import BusSettings
 from commerce_events.registry import Registry
 
@@ -45,7 +45,7 @@ log.addFilter(Seldom())
 
 def producer(settings: BusSettings) -> Producer:
     """An idempotent producer; see ``conf.PRODUCER``."""
-    return Producer(settings.client(**conf.PRODUCER, logger=log))
+    return kafka.made(Producer, settings.client(**conf.PRODUCER, logger=log))
 
 
 def consumer(settings: BusSettings, on_error: Callable[[KafkaError], None]) -> Consumer:
@@ -53,19 +53,19 @@ def consumer(settings: BusSettings, on_error: Callable[[KafkaError], None]) -> C
     session = int(settings["SESSION_TIMEOUT"] * 1000)
     membership = {"session.timeout.ms": session, "heartbeat.interval.ms": session // 3, **settings.kafka}
     always = {**conf.CONSUMER, "group.id": settings.group, "error_cb": on_error}
-    return Consumer(settings.client(**{**membership, **always}, logger=log))
+    return kafka.made(Consumer, settings.client(**{**membership, **always}, logger=log))
 
 
 def onlooker(settings: BusSettings) -> Consumer:
     """A consumer that never joins the group: for committed offsets, watermarks and looking back."""
-    return Consumer(settings.client(**conf.CONSUMER, **{"group.id": settings.group}, logger=log))
+    return kafka.made(Consumer, settings.client(**conf.CONSUMER, **{"group.id": settings.group}, logger=log))
 
 
 def admin(settings: BusSettings) -> AdminClient:
     """For topic ids and topic creation."""
-    return AdminClient(settings.client(logger=log))
+    return kafka.made(AdminClient, settings.client(logger=log))
 
 
 def registry(settings: BusSettings) -> Registry:
     """The schema registry of the event bus."""
-    return Registry(settings.registry_url, auth=settings.registry_auth)
+    return settings.registry()

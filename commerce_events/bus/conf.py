@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 
 from commerce_events import topics
+from commerce_events.bus.access import Access, access, of
 from commerce_events.exceptions import OperatorError
 
 #: What can be said in ``COMMERCE_EVENTS``, and what holds where nothing is said.
@@ -63,26 +64,17 @@ PRODUCER = {
 
 
 @dataclass(frozen=True)
-class BusSettings:
+class BusSettings(Access):
     """The settings as the code uses them. Built by :func:`bus_settings`."""
 
     installation: str
     group: str
-    bootstrap: str
-    registry_url: str
-    prefix: str
     topics: tuple[str, ...]
     handlers: tuple[str, ...]
-    kafka: Mapping[str, Any] = field(repr=False)  # may hold a password
-    registry_auth: tuple[str, str] | None = field(repr=False)
-    options: Mapping[str, Any] = field(repr=False)
+    options: Mapping[str, Any] = field(repr=False)  # KAFKA may hold a password
 
     def __getitem__(self, name: str) -> Any:
         return self.options[name]
-
-    def full_topic(self, topic: str) -> str:
-        """The topic's name on the broker."""
-        return topics.full_topic(topic, self.prefix)
 
     def client(self, **more: Any) -> dict[str, Any]:
         """Configuration of any Kafka client: addresses, the site's own settings, and ``more`` over both."""
@@ -115,40 +107,13 @@ def bus_settings(**overrides: Any) -> BusSettings:
             "COMMERCE_EVENTS['INSTALLATION'] is missing or longer than 32 characters",
             hint="Give this site a slug that will never change, e.g. COMMERCE_EVENTS = {'INSTALLATION': 'my-lms'}.",
         )
-    bootstrap = getattr(settings, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", None)
-    registry = getattr(settings, "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL", None)
-    for name, value in (
-        ("EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", bootstrap),
-        ("EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL", registry),
-    ):
-        if not value:
-            raise OperatorError(
-                f"{name} is not set",
-                hint="For a broker to try things on, run `commerce-events dev`: it prints the lines to paste.",
-            )
-    key = getattr(settings, "EVENT_BUS_KAFKA_API_KEY", None)
-    secret = getattr(settings, "EVENT_BUS_KAFKA_API_SECRET", None)
-    if bool(key) != bool(secret):
-        raise OperatorError(
-            "EVENT_BUS_KAFKA_API_KEY and EVENT_BUS_KAFKA_API_SECRET must be set together",
-            hint="With one of them alone the connection would silently be made in plain text.",
-        )
-    stock: dict[str, Any] = {}
-    if key:
-        stock = {
-            "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": key, "sasl.password": secret,
-        }  # fmt: skip
-    registry_key = getattr(settings, "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY", "")
-    registry_secret = getattr(settings, "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET", "")
+    site = of(settings)
+    found = access(site, broker=[site], registry=[site], kafka=options["KAFKA"])
     return BusSettings(
+        **vars(found),
         installation=slug,
         group=options["CONSUMER_GROUP"],
-        bootstrap=str(bootstrap),
-        registry_url=str(registry),
-        prefix=getattr(settings, "EVENT_BUS_TOPIC_PREFIX", None) or "",
         topics=tuple(options["TOPICS"]),
         handlers=tuple(options["HANDLERS"]),
-        kafka={**stock, **options["KAFKA"]},
-        registry_auth=(registry_key, registry_secret) if registry_key else None,
         options=options,
     )

@@ -46,7 +46,12 @@ def packages() -> Iterator[Finding]:
 
 def broker(config: dict[str, Any], prefix: str) -> Iterator[Finding]:
     """The broker answers, and the topics are what the contract says."""
-    client = Consumer({**config, "group.id": "commerce-events-doctor", "socket.connection.setup.timeout.ms": 5000})
+    asking = {**config, "group.id": "commerce-events-doctor", "socket.connection.setup.timeout.ms": 5000}
+    try:
+        client = kafka.made(Consumer, asking)
+    except OperatorError as error:
+        yield Finding("Kafka settings", FAILURE, str(error), error.hint)
+        return
     try:
         try:
             cluster = client.list_topics(timeout=6)
@@ -81,7 +86,7 @@ def schemas(registry: Registry, prefix: str) -> Iterator[Finding]:
             getattr(error, "hint", "") or "Is it running? Apicurio's address ends in /apis/ccompat/v7.",
         )  # fmt: skip
         return
-    yield Finding("registry", OK, f"{registry.url}, {len(known)} subjects")
+    yield Finding("registry", OK, f"{registry.shown}, {len(known)} subjects")
     missing = []
     for event_type, row in topics.EVENT_TYPES.items():
         subject = topics.subject(topics.full_topic(row.topic, prefix), event_type)

@@ -6,7 +6,7 @@ Every question has a timeout, and an answer that does not come is a ``TransientE
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -14,6 +14,7 @@ import requests
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
+from commerce_events.bus.access import without_secrets
 from commerce_events.exceptions import OperatorError, TransientError
 
 TIMEOUT = 10.0
@@ -39,6 +40,23 @@ class Log:
     low: int
     high: int
     topic_id: str = ""
+
+
+def made[C](client: Callable[[dict[str, Any]], C], config: Mapping[str, Any]) -> C:
+    """A client of librdkafka.
+
+    Raises:
+        OperatorError: librdkafka does not take these settings.
+    """
+    try:
+        return client(dict(config))
+    except (KafkaException, TypeError, ValueError) as error:
+        said = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+        raise OperatorError(
+            f"the Kafka client does not take its settings: {without_secrets(said, config)}",
+            hint="They are what --kafka, COMMERCE_EVENTS['KAFKA'] or the client's own `kafka` says; librdkafka's "
+            "CONFIGURATION.md lists them all.",
+        ) from None
 
 
 def partitions(client: Consumer, topic: str) -> list[int]:

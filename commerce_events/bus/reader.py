@@ -47,7 +47,7 @@ class Reader:
     ) -> None:
         self.registry = registry
         self._writers: dict[tuple[str, int], Any] = {}
-        self.client = Consumer({
+        self.client = kafka.made(Consumer, {
             **config, "group.id": "commerce-events-reader", "enable.auto.commit": False,
             "auto.offset.reset": "earliest", "enable.partition.eof": False,
             "log.connection.close": False, "fetch.wait.max.ms": 100,

@@ -19,6 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     TopicMetadata,
 )
 
+from commerce_events.bus import kafka
 from commerce_events.exceptions import OperatorError, TransientError
 from commerce_events.topics import TOPICS, Topic, full_topic
 
@@ -164,4 +165,4 @@ def _refusal(what: str, error: KafkaException) -> TransientError | OperatorError
 
 def create_with(config: Mapping[str, Any], prefix: str | None = None) -> list[str]:
     """:func:`create_topics` on a broker that is named by its librdkafka settings."""
-    return create_topics(AdminClient(dict(config)), prefix)
+    return create_topics(kafka.made(AdminClient, config), prefix)

@@ -14,16 +14,12 @@ from typing import Any
 import click
 
 from commerce_events import wire
+from commerce_events.bus.access import BOOTSTRAP, PREFIX, REGISTRY
 from commerce_events.bus.embedded import Engine, embedded, native
 from commerce_events.bus.embedded.server import listens
 from commerce_events.exceptions import OperatorError
 from commerce_events.registry import Registry
 from commerce_events.topics import EVENT_TYPES, TOPICS, full_topic, subject
-
-#: The stock event bus's settings that say where broker and registry are; our commands read them from the environment.
-BOOTSTRAP = "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"
-REGISTRY = "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"
-PREFIX = "EVENT_BUS_TOPIC_PREFIX"
 
 HELP = """Hold up a broker and a schema registry on this machine, with the topics and schemas, until Ctrl-C.
 

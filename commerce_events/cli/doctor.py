@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from commerce_events.bus import diagnosis, topics_admin
+from commerce_events.bus import access, diagnosis, topics_admin
 from commerce_events.bus.diagnosis import FAILURE, OK, WARNING, Finding
-from commerce_events.cli.connection import connect, connected
+from commerce_events.cli.connection import connect, connected, settings_imported
 from commerce_events.exceptions import OperatorError
 
 HELP = """Look at packages, broker, topics, registry, schemas; with DJANGO_SETTINGS_MODULE at settings and database too.
@@ -70,6 +70,9 @@ def _findings(create_topics: bool, where: dict[str, Any]) -> Iterator[Finding]:
     except OperatorError as error:
         yield Finding("addresses", FAILURE, str(error), error.hint)
         return
+    said = ", ".join(f"{name}={value}" for name, value in sorted(access.masked(connection.kafka).items()))
+    yield Finding("Kafka settings", OK, said or "none: no TLS and no login")
+    yield Finding("registry's user", OK, connection.registry_auth[0] if connection.registry_auth else "none: no login")
     if create_topics:
         made = topics_admin.create_with(connection.config(), connection.prefix)
         yield Finding("topics", OK, f"made: {', '.join(made)}" if made else "all there already")
@@ -78,16 +81,7 @@ def _findings(create_topics: bool, where: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _set_up_django() -> None:
-    """Django with the settings that are named; from the project's folder, as manage.py would."""
-    import django
-    from django.core.exceptions import ImproperlyConfigured
+    with settings_imported():
+        import django
 
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
         django.setup()
-    except (ImportError, ImproperlyConfigured) as error:
-        raise OperatorError(
-            f"the settings {os.environ['DJANGO_SETTINGS_MODULE']} cannot be used: {error}",
-            hint="Run it in the folder of manage.py, with the environment that the site runs with.",
-        ) from error

@@ -49,8 +49,8 @@ def listen(
     """Listen."""
     connection = connect(**where)
     both = results == orders
-    names = [connection.topic(topics.ORDER_TOPIC)] if orders or both else []
-    names += [connection.topic(topics.FULFILLMENT_TOPIC)] if results or both else []
+    names = [connection.full_topic(topics.ORDER_TOPIC)] if orders or both else []
+    names += [connection.full_topic(topics.FULFILLMENT_TOPIC)] if results or both else []
     reader = Reader(connection.config(), connection.registry(), names, _start(start))
     show = _printer(how)
     seen, last = 0, time.monotonic()

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from commerce_events import avsc, topics, wire
-from commerce_events.cli.connection import NAMES, Connection
+from commerce_events.cli.connection import NAMES, registry_at
 from commerce_events.cli.formats import formatted, show
 from commerce_events.cli.names import EVENT_TYPE, short_name
 from commerce_events.contract import examples, files, generate
@@ -106,9 +106,9 @@ def show_command(event: str, form: str) -> None:
 
 def _registry_options(command: Any) -> Any:
     for option in (
-        click.option("--prefix", envvar=NAMES["prefix"], default="", help="Of the topics.", show_envvar=True),
+        click.option("--prefix", envvar=NAMES["prefix"], help="Of the topics.", show_envvar=True),
         click.option(
-            "--registry", "url", envvar=NAMES["registry"], required=True, show_envvar=True,
+            "--registry", "url", envvar=NAMES["registry"], show_envvar=True,
             help="Address of its Confluent-compatible API.",
         ),
     ):  # fmt: skip
@@ -120,12 +120,12 @@ def _registry_options(command: Any) -> Any:
 @_registry_options
 @click.option("--yes", is_flag=True, help="Register; without it nothing is changed.")
 @formatted
-def register(url: str, prefix: str, yes: bool, how: str) -> None:
+def register(url: str | None, prefix: str | None, yes: bool, how: str) -> None:
     """Register every schema under its topics. A dry run, unless --yes is given.
 
     Registering what is registered changes nothing.
     """
-    registry = Connection("", url, prefix).registry()
+    registry, prefix = registry_at(url, prefix)
     records = []
     for event_type, subject in _subjects(prefix):
         text = avsc.schema_text(event_type)
@@ -142,9 +142,9 @@ def register(url: str, prefix: str, yes: bool, how: str) -> None:
 @schemas.command()
 @_registry_options
 @formatted
-def check(url: str, prefix: str, how: str) -> None:
+def check(url: str | None, prefix: str | None, how: str) -> None:
     """Compare a registry with this release: is each schema there, and can we read every other one of its subjects?"""
-    registry = Connection("", url, prefix).registry()
+    registry, prefix = registry_at(url, prefix)
     records: list[dict[str, Any]] = []
     for event_type, subject in _subjects(prefix):
         ours = avsc.schema_text(event_type)

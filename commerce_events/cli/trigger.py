@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from commerce_events import topics, wire
-from commerce_events.cli.connection import connect, connected
+from commerce_events.cli.connection import connect, connected, prefix_of
 from commerce_events.testing import builders
 from commerce_events.validation import validate
 
@@ -67,14 +67,15 @@ def trigger(
     validate(event_type, body)
     encoded = wire.encode(event_type, body)
     if dry_run:
-        _show(event_type, body, encoded, where["prefix"], how)
+        _show(event_type, body, encoded, prefix_of(where["prefix"]), how)
         return
     from commerce_events.bus.client import StoreClient
 
     connection = connect(**where)
     with StoreClient(
-        connection.bootstrap, connection.registry_url, prefix=connection.prefix, kafka=connection.kafka, register=True
-    ) as client:
+        connection.bootstrap, connection.registry_url, prefix=connection.prefix, kafka=connection.config(),
+        registry_auth=connection.registry_auth, register=True,
+    ) as client:  # fmt: skip
         for _ in range(repeat):
             placed = client.publish(event_type, body)
     key = body[argument]["order_key"]
@@ -121,7 +122,7 @@ def _set(body: Any, assignment: str) -> None:
         raise click.UsageError(f"there is no field {path}") from None
 
 
-def _show(event_type: str, body: dict[str, Any], encoded: bytes, prefix: str | None, how: str) -> None:
+def _show(event_type: str, body: dict[str, Any], encoded: bytes, prefix: str, how: str) -> None:
     from commerce_events.bus.partitions import partition_of
 
     (inner,) = body.values()

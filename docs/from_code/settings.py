@@ -20,7 +20,7 @@ STOCK_SETTINGS = (
     ("EVENT_BUS_KAFKA_API_KEY", "user name for SASL PLAIN over TLS; anything else goes into ``KAFKA`` below"),
     ("EVENT_BUS_KAFKA_API_SECRET", "its password; one without the other is refused"),
     ("EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY", "user name for the registry"),
-    ("EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET", "its password"),
+    ("EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET", "its password; one without the other is refused"),
     ("EVENT_BUS_TOPIC_PREFIX", "put in front of every topic, with a ``-``"),
 )
 

@@ -101,8 +101,9 @@ def test_a_misspelled_name_is_guessed() -> None:
 
 
 @pytest.mark.parametrize("command", ["register", "check"])
-def test_a_registry_must_be_named_and_there(command: str) -> None:
-    assert run(command).exit_code == 2
+def test_a_registry_must_be_named_and_there(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE")
+    assert run(command).exit_code == 3
     assert run(command, "--registry", "http://127.0.0.1:1").exit_code == 7
 
 
