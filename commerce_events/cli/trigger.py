@@ -10,7 +10,9 @@ from typing import Any
 import click
 
 from commerce_events import topics, wire
+from commerce_events.cli import reading
 from commerce_events.cli.connection import connect, connected, prefix_of
+from commerce_events.exceptions import ContractError
 from commerce_events.testing import builders
 from commerce_events.validation import validate
 
@@ -42,28 +44,28 @@ Examples:
 @click.option(
     "--set", "fields", multiple=True, metavar="PATH=VALUE", help="Any field, as JSON or text; may be repeated."
 )
-@click.option("--file", "path", type=click.File("rb"), help="The event as JSON; - for standard input.")
+@click.option("--file", "path", type=reading.JSON_FILE, help="The event as JSON; - for standard input.")
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Send it so often: duplicates.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent.")
 @click.option("--format", "how", type=click.Choice(("table", "json")), default="table", show_default=True)
 @connected
 def trigger(
     kind: str, order_id: str | None, source: str, learner: str | None, course: str, mode: str, refund_id: str,
-    fields: tuple[str, ...], path: Any, repeat: int, dry_run: bool, how: str, **where: Any,
+    fields: tuple[str, ...], path: str | None, repeat: int, dry_run: bool, how: str, **where: Any,
 ) -> None:  # fmt: skip
     """Publish."""
     event_type = KINDS[kind]
     argument = topics.EVENT_TYPES[event_type].argument
     if path is not None:
-        body = json.load(path)
-        body = body if argument in body else {argument: body}
+        body = _read(path, argument)
     else:
         order_id = order_id or f"try-{uuid.uuid4().hex[:8]}"
         body = _built(kind, order_id, source, learner, course, mode, refund_id)
     for each in fields:
         _set(body[argument], each)
     if any(each.split("=")[0] in {"source", "order_id"} for each in fields):
-        body[argument]["order_key"] = topics.order_key(body[argument]["source"], body[argument]["order_id"])
+        inner = body[argument]
+        inner["order_key"] = topics.order_key(str(inner.get("source")), str(inner.get("order_id")))
     validate(event_type, body)
     encoded = wire.encode(event_type, body)
     if dry_run:
@@ -91,6 +93,20 @@ def trigger(
         click.echo(f"See what becomes of it: commerce-events listen --from earliest --order {key}", err=True)
 
 
+def _read(path: str, argument: str) -> dict[str, Any]:
+    """The event in a file, with its top-level field or without."""
+    try:
+        body = reading.value(reading.text(path))
+    except ContractError as error:
+        said = f"{reading.name(path)} {error.message}"
+        raise ContractError(said, path=error.path, hint=error.hint) from None
+    if not isinstance(body, dict) or not isinstance(body.get(argument, body), dict):
+        raise ContractError(
+            f"{reading.name(path)} holds no event", hint=f'One object is expected: {{"{argument}": {{...}}}}.'
+        )
+    return body if argument in body else {argument: body}
+
+
 def _built(
     kind: str, order_id: str, source: str, learner: str | None, course: str, mode: str, refund_id: str
 ) -> dict[str, Any]:
@@ -109,7 +125,7 @@ def _set(body: Any, assignment: str) -> None:
         raise click.UsageError(f"--set takes PATH=VALUE, not {assignment}")
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = text
     *parents, last = path.split(".")
     try:

@@ -1,16 +1,14 @@
 """``commerce-events validate``: does this JSON keep the contract? Offline, and pointed where it does not."""
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 
 from commerce_events import topics, wire
+from commerce_events.cli import reading
 from commerce_events.cli.formats import formatted, show
 from commerce_events.cli.names import EVENT_TYPE, short_name
 from commerce_events.exceptions import ContractError
@@ -43,7 +41,7 @@ class _Found:
 @click.command(help=HELP, short_help="Check events in JSON files, offline.")
 @click.argument(
     "files", nargs=-1, required=True, metavar="FILE...",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=str),
+    type=reading.JSON_FILE,
 )  # fmt: skip
 @click.option("--type", "event_type", type=EVENT_TYPE, help="Of every event, e.g. order.paid.")
 @formatted
@@ -58,7 +56,7 @@ def validate(files: tuple[str, ...], event_type: str | None, how: str) -> None:
                 records += _checked(found, event_type)
         except ContractError as error:
             events += 1
-            records.append(_record(_name(file), "", error))
+            records.append(_record(reading.name(file), "", error))
     if not events:
         raise ContractError("there is no event in it", path=", ".join(files), hint='An event is {"order": {...}}.')
     wrong = {record["file"] for record in records if record["state"] == "wrong"}
@@ -74,60 +72,9 @@ def validate(files: tuple[str, ...], event_type: str | None, how: str) -> None:
 
 def _events(file: str) -> Iterator[_Found]:
     """Every event in a file."""
-    name = _name(file)
-    try:
-        text = (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
-    except UnicodeDecodeError:
-        raise ContractError("is no UTF-8 text", hint="JSON is written in UTF-8.") from None
-    values = _parsed(text)
+    name, values = reading.name(file), reading.values(reading.text(file))
     for i, value in enumerate(values, start=1):
         yield _Found(f"{name}:{i}" if len(values) > 1 else name, value)
-
-
-def _name(file: str) -> str:
-    return "stdin" if file == "-" else file
-
-
-def _parsed(text: str) -> list[Any]:
-    try:
-        value = _json(text)
-    except RecursionError:
-        raise ContractError("is nested too deeply", hint="An order is five levels deep at most.") from None
-    except json.JSONDecodeError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if error.msg != "Extra data" or len(lines) < 2:
-            raise _no_json(error, 1) from None
-        return [_line(line, number) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    return value if isinstance(value, list) else [value]
-
-
-def _line(line: str, number: int) -> Any:
-    try:
-        return _json(line)
-    except json.JSONDecodeError as error:
-        raise _no_json(error, number) from None
-
-
-def _no_json(error: json.JSONDecodeError, first: int) -> ContractError:
-    return ContractError(
-        f"is no JSON: {error.msg}", path=f"line {error.lineno + first - 1}, column {error.colno}",
-        hint="Text and names stand in double quotes; no comma behind the last field.",
-    )  # fmt: skip
-
-
-def _json(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        raise ContractError("a field stands twice in one object", hint="Most readers silently take the last one.")
-    return record
-
-
-def _no_constant(_: str) -> Any:
-    raise ContractError("NaN and Infinity are no JSON")
 
 
 def _checked(found: _Found, event_type: str | None) -> Iterator[dict[str, str]]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +55,45 @@ def test_an_event_that_breaks_the_contract_is_not_sent() -> None:
     ended = trigger("order.paid", "--dry-run", "--set", "lines.0.quantity=-1")
     assert ended.exit_code == 6
     assert "quantity" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"no json", "line 1, column 1"),
+        (b"[1]", "holds no event"),
+        (b'{"order": 3}', "holds no event"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"order":' * 100_000, "nested too deeply"),
+        (b"\xff\xfe", "no UTF-8"),
+        (b'{"order": {"a": NaN}}', "NaN"),
+        (b"1" * 5000, "too long"),
+    ],
+)
+def test_a_file_that_holds_no_event_is_told_with_what_would_be_right(
+    content: bytes, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "order.json").write_bytes(content)
+    ended = trigger("order.paid", "--dry-run", "--file", str(tmp_path / "order.json"))
+    assert ended.exit_code == 6
+    assert says in ended.stderr and "Hint:" in ended.stderr
+
+
+def test_a_file_that_is_not_there_is_a_usage_error_and_one_that_cannot_be_read_the_operators() -> None:
+    assert trigger("order.paid", "--dry-run", "--file", "nowhere.json").exit_code == 2
+    ended = trigger("order.paid", "--dry-run", "--file", "/proc/self/mem")
+    assert ended.exit_code == 3
+    assert "cannot be read" in ended.stderr
+
+
+def test_a_field_that_is_set_to_a_depth_is_no_fault_of_the_program() -> None:
+    assert trigger("order.paid", "--dry-run", "--set", f"lines={'[' * 100_000}").exit_code == 6
+
+
+def test_a_file_without_a_source_is_a_fault_of_the_contract(tmp_path: Path) -> None:
+    (tmp_path / "order.json").write_text('{"order": {"order_id": "1"}}')
+    ended = trigger("order.paid", "--dry-run", "--file", str(tmp_path / "order.json"), "--set", "order_id=2")
+    assert ended.exit_code == 6
 
 
 def test_the_partition_of_a_dry_run_is_the_brokers(broker: Broker, prefix: str) -> None:

@@ -96,6 +96,8 @@ def test_a_file_may_hold_many_events(text: str) -> None:
         ('{"order": {"source": "a", "source": "b"}}', "", "stands twice"),
         ('{"order": {"revision": NaN}}', "", "NaN"),
         ("[" * 100_000, "", "nested too deeply"),
+        ('{"order":' * 100_000 + "1" + "}" * 100_000, "", "nested too deeply"),
+        ("{}\n" + "[" * 100_000, "", "nested too deeply"),
     ],
 )
 def test_what_is_no_event_is_said_to_be_none(text: str, path: str, problem: str) -> None:
