@@ -45,10 +45,14 @@ def find(user_ids: Collection[int], usernames: Collection[str], emails: Collecti
     return found
 
 
-def users() -> Any:
-    """Users, each read together with its profile; some have none."""
-    model: Any = get_user_model()
-    return model.objects.select_related("profile")
+def users(user_ids: Iterable[int]) -> dict[int, Any]:
+    """Users by their id, each read once in a decision, together with its profile; some have none."""
+    known: dict[int, Any] = lms.RequestCache("commerce_fulfillment.users").data
+    unread = [user_id for user_id in user_ids if user_id not in known]
+    if unread:
+        model: Any = get_user_model()
+        known.update((user.pk, user) for user in model.objects.select_related("profile").filter(pk__in=unread))
+    return {user_id: known[user_id] for user_id in user_ids if user_id in known}
 
 
 def _accounts(users: QuerySet[Any]) -> list[Account]:

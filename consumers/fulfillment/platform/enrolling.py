@@ -25,7 +25,7 @@ UNFIT = "internal_error"
 
 def apply(changes: Sequence[Change]) -> dict[Pair, str]:
     """Make the enrollments so; answers what was refused."""
-    people = {user.pk: user for user in users().filter(pk__in={change.pair.lms_user_id for change in changes})}
+    people = users({change.pair.lms_user_id for change in changes})
     refused = {}
     for change in changes:
         try:
