@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
+import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -190,11 +193,31 @@ def _as_an_analyst_sees_it(console: Console, results: Results) -> None:
 def _what_next(console: Console) -> None:
     console.print(
         "\nEvery result above was read back from Kafka, every seat from the LMS's database.\n\n"
-        "What to try next:\n"
-        "  commerce-events dev                       a broker of your own, until Ctrl-C (it prints lines to paste)\n"
-        "  commerce-events trigger order.paid        publish an order\n"
-        "  commerce-events listen --from earliest    see orders and results, decoded\n"
-        "  commerce-events doctor                    is everything as it must be?\n"
-        "  make test                                 the whole suite; says which broker and databases it used",
-        highlight=False,
-    )
+        f"What to try next:\n{next_steps(Path(sys.argv[0]), shutil.which('commerce-events'), Path.cwd())}",
+        highlight=False, soft_wrap=True, markup=False,
+    )  # fmt: skip
+
+
+def next_steps(running: Path, found: str | None, folder: Path) -> str:
+    """Lines that can be typed as they stand, here and now.
+
+    Arguments:
+        running: this command as it was started.
+        found: what a shell finds under its name, if anything.
+        folder: where the shell stands.
+    """
+    lines = []
+    activate = running.absolute().with_name("activate")
+    if (found is None or not running.exists() or not running.samefile(found)) and activate.exists():
+        here = activate.relative_to(folder) if activate.is_relative_to(folder) else activate
+        lines.append((f". {shlex.quote(str(here))}", "so that commerce-events is found; in each terminal"))
+    lines += [
+        ("commerce-events dev", "a broker of your own, until Ctrl-C; paste the lines it prints in a second terminal"),
+        ("commerce-events trigger order.paid", "there: publish an order"),
+        ("commerce-events listen --from earliest", "there: see orders and results, decoded"),
+        ("commerce-events doctor", "there: is everything as it must be?"),
+    ]
+    if (folder / "Makefile").exists():
+        lines.append(("make test", "the whole suite; says which broker and databases it used"))
+    width = max(len(line) for line, _ in lines) + 2
+    return "\n".join(f"  {line:{width}}{what}" for line, what in lines)
