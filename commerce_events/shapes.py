@@ -38,11 +38,26 @@ def kind(value: Any) -> str:
     return names.get(type(value), "an object" if isinstance(value, dict) else f"a {type(value).__name__}")
 
 
+_WANTED: dict[Shape, str] = {}
+
+
+def wanting(shape: Shape, wanted: str) -> Shape:
+    """Give a shape that is a function the words that say what would be right; other shapes have ``wanted``."""
+    _WANTED[shape] = wanted
+    return shape
+
+
+def wanted(shape: Shape) -> str:
+    """What a person should write."""
+    return getattr(shape, "wanted", "") or _WANTED.get(shape, "")
+
+
 class Text:
     """Text of 1 to ``longest`` characters. Empty text is refused: the stock bus reads it back as nothing."""
 
     def __init__(self, longest: int, *, without: str = "") -> None:
         self.longest, self.without = longest, without
+        self.wanted = f"Text of 1 to {longest} characters, in double quotes."
         expression = "type({v}) is str and 0 < len({v}) <= {longest} and {v}.isprintable()"
         self.glance = Glance(
             expression + (" and {without} not in {v}" if without else ""), {"longest": longest, "without": without}
@@ -78,6 +93,7 @@ def whole(least: int, most: int) -> Shape:
         if not least <= value <= most:
             raise Broken(f"{least} to {most} is expected")
 
+    wanting(check, f"A whole number from {least} to {most}, without quotes.")
     return glanced(check, "type({v}) is int and {least} <= {v} <= {most}", least=least, most=most)
 
 
@@ -87,7 +103,7 @@ def flag(value: Any) -> None:
         raise Broken(f"true or false is expected, not {kind(value)}")
 
 
-glanced(flag, "type({v}) is bool")
+glanced(wanting(flag, "true or false, without quotes."), "type({v}) is bool")
 
 
 def moment(value: Any) -> None:
@@ -109,7 +125,10 @@ def moment(value: Any) -> None:
             pass
         else:
             return
-    raise Broken("no time in UTC", hint="As in 2026-01-31T12:00:00.000000+00:00: a T, six digits, +00:00.")
+    raise Broken("no time in UTC")
+
+
+wanting(moment, "As in 2026-01-31T12:00:00.000000+00:00: text with a T, six digits, +00:00.")
 
 
 def pattern(expression: str, meaning: str) -> Shape:
@@ -120,7 +139,7 @@ def pattern(expression: str, meaning: str) -> Shape:
         if type(value) is not str or not match(value):
             raise Broken(f"{meaning} is expected" + ("" if isinstance(value, str) else f", not {kind(value)}"))
 
-    return check
+    return wanting(check, f"{meaning[0].upper()}{meaning[1:]}, in double quotes.")
 
 
 uuid = pattern("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "a UUID in lower-case canonical form")
@@ -133,12 +152,13 @@ def one_of(*words: str, own: str = "", longest: int = 64) -> Shape:
 
     def check(value: Any) -> None:
         if type(value) is not str:
-            raise Broken(f"text is expected, not {kind(value)}", hint=hint)
+            raise Broken(f"text is expected, not {kind(value)}")
         if value not in allowed:
             if not (own and value.startswith(own) and len(value) <= longest):
-                raise Broken("no word of the list", hint=hint)
+                raise Broken("no word of the list")
             _storable(value)
 
+    wanting(check, hint)
     return glanced(check, "{v} in {allowed}", allowed=allowed)
 
 
@@ -147,6 +167,7 @@ class ListOf:
 
     def __init__(self, record: Record, *, least: int, most: int) -> None:
         self.record, self.least, self.most = record, least, most
+        self.wanted = f"A list of {least} to {most} objects, each with {record.required}."
 
     def __call__(self, value: Any) -> None:
         """Check every item; stops at the first fault."""
@@ -211,6 +232,8 @@ class Record:
     def __init__(self, fields: dict[str, Shape | Field], laws: Sequence[Law] = ()) -> None:
         self.fields = {name: it if isinstance(it, Field) else Field(it) for name, it in fields.items()}
         self.laws = tuple(laws)
+        self.required = ", ".join(name for name, field in self.fields.items() if field.required) or "its fields"
+        self.wanted = f"An object with {self.required}."
         self._rows = tuple((name, shape, required) for name, (shape, required, _) in self.fields.items())
 
     @cached_property
@@ -231,7 +254,7 @@ class Record:
         except _UNSURE:
             pass  # a fault, most likely: the table below names it
         if type(value) is not dict:
-            raise Broken(f"an object is expected, not {kind(value)}")
+            raise Broken(f"an object is expected, not {kind(value)}", hint=self.wanted)
         get, known = value.get, len(self._rows)
         name = ""
         try:
@@ -253,7 +276,7 @@ class Record:
     def faults(self, value: Any) -> Iterator[Broken]:
         """Every fault of the record; laws only where the shapes are right."""
         if type(value) is not dict:
-            yield Broken(f"an object is expected, not {kind(value)}")
+            yield Broken(f"an object is expected, not {kind(value)}", hint=self.wanted)
             return
         fine = True
         for name, (shape, required, _) in self.fields.items():
@@ -281,7 +304,8 @@ class Record:
                 yield broken
 
     def _hinted(self, broken: Broken, name: str) -> Broken:
-        broken.hint = broken.hint or (self.fields[name].hint if not broken.path else "")
+        if not (broken.hint or broken.path):
+            broken.hint = self.fields[name].hint or wanted(self.fields[name].shape)
         return broken.below(name)
 
     def _unknown(self, value: dict[str, Any]) -> Iterator[Broken]:

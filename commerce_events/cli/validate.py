@@ -14,10 +14,15 @@ from commerce_events.cli.names import EVENT_TYPE, short_name
 from commerce_events.exceptions import ContractError
 from commerce_events.validation import faults
 
-HELP = """Check events in JSON files against the contract, offline. Every fault is told with its place and a hint.
+#: What nobody can tell offline.
+LIMITS = (
+    "What it cannot know: whether the course and its mode exist, who the learner is, and whether the LMS allows this "
+    "store. The LMS decides that, and its result event says it."
+)
+HELP = f"""Check events in JSON files against the contract, offline. Every fault is told with its place and a hint.
 
-A file holds one event, a list of them, or one per line. An event is {"order": {...}}, or with --type the object alone.
-Values are never printed.
+A file holds one event, a list of them, or one per line. An event is {{"order": {{...}}}}, or with --type the object
+alone. Values are never printed. {LIMITS}
 
 \b
 Examples:
@@ -61,6 +66,8 @@ def validate(files: tuple[str, ...], event_type: str | None, how: str) -> None:
         raise ContractError("there is no event in it", path=", ".join(files), hint='An event is {"order": {...}}.')
     wrong = {record["file"] for record in records if record["state"] == "wrong"}
     show(records, COLUMNS if wrong or how != "table" else COLUMNS[:3], how)
+    if how == "table" and not wrong:
+        click.echo(LIMITS, err=True)
     if wrong:
         count = sum(record["state"] == "wrong" for record in records)
         raise ContractError(

@@ -36,7 +36,25 @@ def test_a_right_event_ends_with_0(file: Path) -> None:
     result = run(str(file))
     assert result.exit_code == 0, result.output
     assert "order.paid  valid" in result.stdout
-    assert result.stderr == ""
+
+
+def test_what_cannot_be_known_offline_is_said_to_people_and_not_to_programs(file: Path) -> None:
+    file.write_text(json.dumps(ORDER))
+    assert "whether the course" in run(str(file)).stderr
+    assert "cannot know" in run("--help").stdout
+    assert run(str(file), "--format", "ndjson").stderr == ""
+    file.write_text(json.dumps(WRONG))
+    assert "whether the course" not in run(str(file)).output
+
+
+def test_every_fault_has_a_hint(file: Path) -> None:
+    """Whatever is missing or of another kind, in any event."""
+    for event_type, argument in ((each, row.argument) for each, row in topics.EVENT_TYPES.items()):
+        body = examples.valid(event_type)[argument]
+        for wrong in ({}, dict.fromkeys(body, 1.5), dict.fromkeys(body, "")):
+            file.write_text(json.dumps(wrong))
+            found = records(run("--type", event_type, str(file), "--format", "ndjson"))
+            assert found and not [record for record in found if not record["hint"]]
 
 
 @pytest.mark.parametrize("event_type", topics.EVENT_TYPES)
