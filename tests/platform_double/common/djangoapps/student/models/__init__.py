@@ -6,6 +6,7 @@ from .course_enrollment import (
     CourseEnrollmentAttribute,
     CourseEnrollmentCelebration,
     CourseEnrollmentException,
+    CourseEnrollmentManager,
     CourseFullError,
     EnrollmentClosedError,
     EnrollmentNotAllowed,
@@ -25,7 +26,7 @@ from .user import (
 
 __all__ = [
     "AlreadyEnrolledError", "CourseAccessRole", "CourseEnrollment", "CourseEnrollmentAllowed",
-    "CourseEnrollmentAttribute", "CourseEnrollmentCelebration", "CourseEnrollmentException", "CourseFullError",
+    "CourseEnrollmentAttribute", "CourseEnrollmentCelebration", "CourseEnrollmentException", "CourseEnrollmentManager", "CourseFullError",
     "EnrollmentClosedError", "EnrollmentNotAllowed", "EnrollmentRefundConfiguration", "NonExistentCourseError",
     "Registration", "UnenrollmentNotAllowed", "UserProfile", "get_retired_email_by_email",
     "get_retired_username_by_username", "is_email_retired", "is_username_retired",
