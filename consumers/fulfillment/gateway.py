@@ -21,7 +21,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from consumers.fulfillment.rules.state import Course, Pair, Seat
+from consumers.fulfillment.rules.state import Course, Entitlement, EntitlementChange, EntitlementKey, Pair, Seat
+
+__all__ = ["Account", "Change", "Entitlement", "EntitlementChange", "EntitlementKey", "Gateway", "OrderLine"]
 
 
 class Account(NamedTuple):
@@ -56,40 +58,6 @@ class Change(NamedTuple):
     before: Seat | None
     after: Seat
     line: OrderLine | None
-
-
-class EntitlementKey(NamedTuple):
-    """The entitlement that one order line is: a learner's right to one run of a course, in a mode (R41)."""
-
-    lms_user_id: int
-    course_uuid: str
-    mode: str
-    order_key: str
-    line_id: str
-
-
-class Entitlement(NamedTuple):
-    """What the platform knows about an entitlement, or would know if it were created now.
-
-    ``runs`` are the runs in which the learner is enrolled and which the entitlement could upgrade: with exactly one of
-    them there is no doubt which one is meant.
-    """
-
-    exists: bool = False
-    is_expired: bool = False
-    run: str = ""  # key of the run it was spent on, by us or by the learner
-    runs: tuple[str, ...] = ()
-
-
-class EntitlementChange(NamedTuple):
-    """One entitlement as it must be: created, or expired.
-
-    The enrollment in ``run`` is no part of this: it is an ordinary ``Change``, of which ``apply`` hears first.
-    """
-
-    key: EntitlementKey
-    is_active: bool
-    run: str = ""  # of a new one: the run that it is spent on, already upgraded
 
 
 class Gateway:

@@ -14,7 +14,19 @@ from consumers.fulfillment.rules.decision import Decision
 from consumers.fulfillment.rules.facts import Needs
 from consumers.fulfillment.rules.learner import Account, Accounts, resolve
 from consumers.fulfillment.rules.policy import Policy, Source
-from consumers.fulfillment.rules.state import WHOLE_ORDER, Access, Book, Course, Grant, Learner, Order, Pair, Seat
+from consumers.fulfillment.rules.state import (
+    WHOLE_ORDER,
+    Access,
+    Book,
+    Course,
+    Entitlement,
+    EntitlementKey,
+    Grant,
+    Learner,
+    Order,
+    Pair,
+    Seat,
+)
 
 from .sequential import End
 from .strategies import SOURCE, Capacity, Event, Fact, Registered, SeatSet, World
@@ -35,6 +47,8 @@ class Memory:
         self.accesses: dict[Pair, Access] = {}
         self.seats: dict[Pair, Seat] = {}
         self.skus: dict[str, tuple[str, str]] = {}
+        self.entitlements: dict[EntitlementKey, Entitlement] = {}
+        self.runs: dict[tuple[int, str], tuple[str, ...]] = {}  # learner and course → runs that could be upgraded
         self.now = NOW
 
     def happen(self, fact: Fact) -> None:
@@ -53,6 +67,10 @@ class Memory:
 
     def learner(self, identifiers: dict[str, Any]) -> Learner:
         return resolve(identifiers, self.accounts)
+
+    def entitlement(self, key: EntitlementKey) -> Entitlement:
+        """What the platform says of one."""
+        return self.entitlements.get(key) or Entitlement(runs=self.runs.get((key.lms_user_id, key.course_uuid), ()))
 
     def deliver(self, *group: Event) -> list[Decision]:
         """A group of events in one transaction."""
@@ -77,6 +95,8 @@ class Memory:
             needs.add(event_type, data, book.orders.get(key))
         book.skus = {sku: self.skus.get(sku) for sku in needs.skus}
         needs.sold(book.skus)
+        book.entitlements = {key: self.entitlement(key) for key in needs.entitlements(self.learner)}
+        needs.entitled(book.entitlements)
         book.courses = {course_key: self.courses.get(course_key, NO_COURSE) for course_key in needs.courses}
         for pair in needs.pairs(self.learner):
             book.seats[pair] = self.seats.get(pair)
@@ -97,6 +117,10 @@ class Memory:
             for grant in access.grants:
                 self._save(grant)
         self.seats.update(book.changed)
+        for key, _, run in (change for change in book.entitled.values() if change.is_active):
+            self.entitlements.setdefault(key, Entitlement(exists=True, run=run))
+        for key in [key for key, change in book.entitled.items() if not change.is_active and key in self.entitlements]:
+            self.entitlements[key] = self.entitlements[key]._replace(is_expired=True)
 
     def _save(self, grant: Grant) -> None:
         if grant.dirty:

@@ -115,7 +115,7 @@ def a_refunded_line_is_enrolled_unless_it_fails(patch: pytest.MonkeyPatch) -> No
 
 
 def kept_access_is_lost_when_the_refund_came_first(patch: pytest.MonkeyPatch) -> None:
-    grant_it = seat._grant_it
+    grant_it = seat.grant_it
 
     def losing(case: Any, access: Access, grant: Grant, before: str | None) -> str:
         reason = grant_it(case, access, grant, before)
@@ -123,11 +123,11 @@ def kept_access_is_lost_when_the_refund_came_first(patch: pytest.MonkeyPatch) ->
             grant.state, reason = "skipped", "refund_before_paid"
         return reason
 
-    patch.setattr(seat, "_grant_it", losing)
+    patch.setattr(seat, "grant_it", losing)
 
 
 def the_hint_of_a_skipped_line_is_lost(patch: pytest.MonkeyPatch) -> None:
-    grant_it = seat._grant_it
+    grant_it = seat.grant_it
 
     def losing(case: Any, access: Access, grant: Grant, before: str | None) -> str:
         reason = grant_it(case, access, grant, before)
@@ -135,7 +135,7 @@ def the_hint_of_a_skipped_line_is_lost(patch: pytest.MonkeyPatch) -> None:
             grant.found = ""
         return reason
 
-    patch.setattr(seat, "_grant_it", losing)
+    patch.setattr(seat, "grant_it", losing)
 
 
 def a_full_course_asks_for_a_live_grant(patch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,7 @@ from . import seat
 from .decision import Case, RefundRequest, acknowledge, conclude
 from .desired import access_of, converge, held
 from .purchase import again, content_digest, module_of
-from .state import WHOLE_ORDER, Grant, Order
-
-#: Failures that nothing but the line itself can mend: the ledger does not hold what they lack.
-_NEEDS_THE_LINE = ("unknown_product", "credit_provider_missing")
+from .state import ENTITLEMENT, WHOLE_ORDER, Grant, Order
 
 
 def _chosen(case: Case, data: dict[str, Any]) -> Iterator[tuple[Order, Grant]]:
@@ -45,7 +42,7 @@ def resumed(case: Case, data: dict[str, Any]) -> None:
                          and content_digest(line) == grant.content), None)  # a changed line is never applied (R2)
             if line is not None:
                 again(case, order, grant, line.get("beneficiary") or paid["learner"], line)
-            elif grant.reason not in _NEEDS_THE_LINE:
+            else:
                 who = grant.learner or data.get("learner") or _user(grant)
                 if who is not None:
                     again(case, order, grant, who)
@@ -86,11 +83,12 @@ def discarded(case: Case, data: dict[str, Any]) -> None:
 def left(case: Case, data: dict[str, Any]) -> None:
     """The learner unenrolled in the LMS (R29): the grant is released and the store is asked for a refund.
 
-    A learner who is enrolled exactly as we set it has come back or never left: nothing is released then.
+    A learner who is enrolled exactly as we set it has come back or never left: nothing is released then. Who leaves a
+    run keeps the entitlement it was had by, and may spend it on another.
     """
     for _, grant in _chosen(case, data):
         pair = grant.pair
-        if pair is None or not grant.found or grant.is_reversed:
+        if pair is None or not grant.found or grant.is_reversed or grant.product_kind == ENTITLEMENT:
             continue
         if (pair.lms_user_id, pair.course_key) != (data["lms_user_id"], data["course_key"]):
             continue

@@ -8,13 +8,17 @@ from typing import Any
 
 import orjson
 
-from . import nothing, seat
+from . import entitlement, nothing, seat
 from .decision import Alarm, Case, LineResult, Module, conclude
 from .desired import held
-from .state import Grant, Order, new_line
+from .state import COURSELESS, ENTITLEMENT, Grant, Order, new_line
+from .ungranted import refuse
 
 #: Product kinds served here; a site adds its own by ``Policy.modules``.
-MODULES: dict[str, Module] = {"course_seat": seat, "donation": nothing, "other": nothing}
+MODULES: dict[str, Module] = {"course_seat": seat, ENTITLEMENT: entitlement, "donation": nothing, "other": nothing}
+#: What the ledger keeps of a line for its module, beside course and mode. A seat's SKU has become course and mode.
+_SEATS_PRODUCT = ("credit_provider",)
+_PRODUCT = ("sku", "credit_provider", "course_uuid")
 
 
 def module_of(case: Case, product_kind: str) -> Module | None:
@@ -77,24 +81,17 @@ def paid(case: Case, data: dict[str, Any]) -> None:
 
 
 def _decide(case: Case, order: Order, grant: Grant, line: dict[str, Any], who: dict[str, Any]) -> LineResult:
-    """A line that nobody decided yet: find the product, then ask its module."""
-    module = module_of(case, grant.product_kind)
+    """A line as the store sent it: note the product, then ask its module."""
+    kind = grant.product_kind
     course_key, mode = line.get("course_key"), line.get("mode")
-    problem = ""
-    if module is None:
-        problem = "unsupported_product"
-    elif module is seat:
-        if not (course_key and mode):
-            course_key, mode = case.book.skus[line["sku"]] or (None, None) if line.get("sku") else (None, None)
-        if not (course_key and mode):
-            problem = "unknown_product"
-        elif mode == "credit" and not line.get("credit_provider"):
-            problem = "credit_provider_missing"
+    if not (course_key and mode) and line.get("sku") and kind not in COURSELESS:
+        course_key, mode = case.book.skus[line["sku"]] or (course_key, mode)
     grant.course_key, grant.mode = course_key or "", mode or ""
-    if problem or module is None:
-        if grant.is_reversed:
-            return conclude(grant, "skipped", "skipped", "refund_before_paid")
-        return conclude(grant, "failed", "failed", problem)
+    kept = _SEATS_PRODUCT if kind == "course_seat" else _PRODUCT
+    grant.product = {name: line[name] for name in kept if line.get(name)} or None
+    module = module_of(case, kind)
+    if module is None:
+        return refuse(grant, "failed", "unsupported_product")
     return module.fulfil(case, order, grant, who)
 
 
@@ -109,8 +106,7 @@ def _seen(case: Case, order: Order, grant: Grant, content: bytes, line: dict[str
                 again(case, order, grant, who)
                 return
         else:
-            module = module_of(case, grant.product_kind)
-            if grant.pair is None or module is not seat:
+            if grant.pair is None:
                 return
             learner = case.learners(who)
             if learner.status != "found" or learner.lms_user_id == grant.pair.lms_user_id:

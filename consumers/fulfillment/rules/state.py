@@ -7,10 +7,15 @@ Objects are compared by identity: a grant that stands in its order *and* in its 
 """
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+#: The product kind of a right to one run of a course (R41).
+ENTITLEMENT = "course_entitlement"
+#: Kinds whose lines name no course, so that neither course nor SKU is looked up.
+COURSELESS = (ENTITLEMENT, "donation", "other")
 #: ``Grant.line_id`` of the tombstone of a whole order: a full refund or a chargeback reverses lines not seen yet, too.
 WHOLE_ORDER = ""
 
@@ -23,7 +28,7 @@ class Seat(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """One learner in one course: the unit of course access."""
+    """One learner in one course: the unit of course access. With ``course_key`` "": a learner, and no course yet."""
 
     lms_user_id: int
     course_key: str
@@ -59,6 +64,7 @@ class Grant:
     learner: dict[str, Any] | None = None  # identifiers, kept only while the line waits (personal data)
     id: int | None = None
     dirty: bool = False
+    product: dict[str, Any] | None = None  # what else the line says of its product: sku, credit_provider, course_uuid
 
     @property
     def is_reversed(self) -> bool:
@@ -141,6 +147,40 @@ class Learner:
     stale: tuple[str, ...] = ()
 
 
+class EntitlementKey(NamedTuple):
+    """The entitlement that one order line is: a learner's right to one run of a course, in a mode (R41)."""
+
+    lms_user_id: int
+    course_uuid: str
+    mode: str
+    order_key: str
+    line_id: str
+
+
+class Entitlement(NamedTuple):
+    """What the platform knows about an entitlement, or would know if it were created now.
+
+    ``runs`` are the runs in which the learner is enrolled and which the entitlement could upgrade: with exactly one of
+    them there is no doubt which one is meant.
+    """
+
+    exists: bool = False
+    is_expired: bool = False
+    run: str = ""  # key of the run it was spent on, by us or by the learner
+    runs: tuple[str, ...] = ()
+
+
+class EntitlementChange(NamedTuple):
+    """One entitlement as it must be: created, or expired.
+
+    The enrollment in ``run`` is no part of this: it is an ordinary ``Change``, of which ``apply`` hears first.
+    """
+
+    key: EntitlementKey
+    is_active: bool
+    run: str = ""  # of a new one: the run that it is spent on, already upgraded
+
+
 @dataclass(slots=True, eq=False)
 class Book:
     """Facts and ledger of a group of orders.
@@ -154,7 +194,9 @@ class Book:
     seats: dict[Pair, Seat | None] = field(default_factory=dict)  # the enrollments now; the rules keep them up to date
     courses: dict[str, Course] = field(default_factory=dict)
     changed: dict[Pair, Seat] = field(default_factory=dict)  # enrollments to write, last word per pair
-    refusals: dict[Pair, str] = field(default_factory=dict)  # reason codes the platform refused with, on a second look
+    refusals: dict[Any, str] = field(default_factory=dict)  # pair or entitlement → why the platform refused it before
     skus: dict[str, tuple[str, str] | None] = field(default_factory=dict)  # native sku → course key and mode, if unique
     embargoed: set[Pair] = field(default_factory=set)
     certified: set[Pair] = field(default_factory=set)  # a certificate was earned
+    entitlements: Mapping[EntitlementKey, Entitlement] = field(default_factory=dict)  # empty: the platform has none
+    entitled: dict[EntitlementKey, EntitlementChange] = field(default_factory=dict)  # entitlements to write, last word

@@ -5,6 +5,7 @@ from typing import Any
 
 from .decision import Case, LineResult, acknowledge
 from .desired import access_of, converge, held
+from .seat import may_hold
 from .state import Grant, Pair
 
 
@@ -23,7 +24,8 @@ def revoke(case: Case, grant: Grant, line: dict[str, Any] | None, data: dict[str
 
 def _revoke_named(case: Case, grant: Grant, line: dict[str, Any], data: dict[str, Any]) -> LineResult | None:
     """Treat the enrollment as if this line had given it. None: it is not what the refund speaks of."""
-    user = case.learners(data["learner"]).lms_user_id
+    learner = case.learners(data["learner"])
+    user = learner.lms_user_id if learner.status == "found" else None  # an e-mail alone may prove nothing (R4)
     is_reversed = grant.is_full or grant.refunded_total >= grant.ordered_quantity
     if user is None or not is_reversed or not case.book.courses[line["course_key"]].exists:
         return None
@@ -33,7 +35,7 @@ def _revoke_named(case: Case, grant: Grant, line: dict[str, Any], data: dict[str
     if before is None or before != line.get("mode") or any(other.is_live for other in access.grants):
         return None
     grant.pair, grant.course_key, grant.mode = pair, pair.course_key, before
-    if pair in case.book.certified and case.policy.certificate_policy != "revoke" and not grant.chargeback:
+    if may_hold(case, pair, grant):
         return acknowledge(grant, data["refund_id"], "retained", "certificate_issued", before, before)
     grant.quantity = grant.ordered_quantity
     grant.found = "lower"
