@@ -55,6 +55,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "NonExistentCourseError": (f"{_STUDENT}.models",),
     "UnenrollmentNotAllowed": (f"{_STUDENT}.models",),
     "UserNotFoundError": (f"{_ENROLLMENTS}.errors",),
+    # the store of the past
+    "is_commerce_service_configured": ("openedx.core.djangoapps.commerce.utils",),
     # what the LMS tells about its learners
     "REFUND_ORDER": (f"{_STUDENT}.signals",),
     "UNENROLL_DONE": (f"{_STUDENT}.signals",),
