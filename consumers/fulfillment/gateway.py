@@ -45,6 +45,7 @@ class OrderLine(NamedTuple):
     order_number: str
     line_id: str
     paid_at: datetime | None
+    credit_provider: str = ""  # of a credit seat; the platform wants it with the enrollment (R40)
 
 
 class Change(NamedTuple):

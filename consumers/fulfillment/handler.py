@@ -173,7 +173,8 @@ def _cause(rows: ledger.Ledger, pair: Pair, mode: str) -> OrderLine | None:
         if grant.mode == mode and grant.state == "active":
             key = grant.order_key
             source, _, order_id = key.partition(":")
-            return OrderLine(source, order_id, key, rows.order_numbers[key], grant.line_id, grant.paid_at)
+            provider = (grant.product or {}).get("credit_provider", "")
+            return OrderLine(source, order_id, key, rows.order_numbers[key], grant.line_id, grant.paid_at, provider)
     return None
 
 

@@ -203,6 +203,7 @@ def test_credit_is_a_mode_although_no_page_offers_it(lms_site: LmsSite) -> None:
     bought = line(mode="credit", credit_provider="hogwarts")
     assert words(site.deliver(paid("100", ada, bought))) == OK
     assert site.seat(ada) == "credit"
+    assert site.attributes(ada)["credit:provider_id"] == "hogwarts"
 
 
 def test_a_sku_is_looked_up_and_must_mean_one_product(site: LmsSite) -> None:

@@ -18,21 +18,23 @@ _LONGEST = 255  # of a value
 
 def merge(user: Any, course_key: str, line: OrderLine) -> None:
     """Write the order line's attributes; attributes of others stay, those of an earlier order are replaced."""
-    ours = [{"namespace": "order", "name": name, "value": value} for name, value in _words(line).items()]
-    names = {attribute["name"] for attribute in ours}
+    words = _words(line)
+    ours = [{"namespace": space, "name": name, "value": value} for (space, name), value in words.items()]
     there = lms.get_enrollment_attributes(user.username, course_key)
-    others = [one for one in there if one["namespace"] != "order" or one["name"] not in names]
+    others = [one for one in there if (one["namespace"], one["name"]) not in words]
     if [*others, *ours] != there:
         lms.set_enrollment_attributes(user.username, course_key, [*others, *ours])
 
 
-def _words(line: OrderLine) -> dict[str, str]:
+def _words(line: OrderLine) -> dict[tuple[str, str], str]:
     words = {
-        "order_number": line.order_number,
-        "order_id": line.order_id,
-        "line_item_id": line.line_id,
-        "source_system": line.source,
+        ("order", "order_number"): line.order_number,
+        ("order", "order_id"): line.order_id,
+        ("order", "line_item_id"): line.line_id,
+        ("order", "source_system"): line.source,
     }
     if line.paid_at is not None:
-        words["date_placed"] = line.paid_at.astimezone(UTC).strftime(DATE_FORMAT)
+        words["order", "date_placed"] = line.paid_at.astimezone(UTC).strftime(DATE_FORMAT)
+    if line.credit_provider:
+        words["credit", "provider_id"] = line.credit_provider
     return {name: value[:_LONGEST] for name, value in words.items()}
