@@ -243,6 +243,9 @@ class DeadLetter(models.Model):
     headers = models.TextField(default="", blank=True)
     received_at = models.DateTimeField(db_index=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
+    # the database's default too: a release that does not know the column goes on inserting
+    resolution = models.CharField(max_length=255, default="", db_default="", blank=True)  # who settled it, and why
+    resolved_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-received_at"]

@@ -213,7 +213,7 @@ def _queues() -> Iterator[Finding]:
     for about, count, hint in (
         ("events that failed and are tried again", again, "The log of handling says why."),
         ("held events", held, f"{SHOW} lists them; docs/how-tos/consumer-stopped.rst says how to go on."),
-        ("dead letters", dead, "docs/how-tos/consumer-stopped.rst says how to list and settle them."),
+        ("dead letters", dead, "manage.py commerce_dead_letters lists them, redrives and discards."),
     ):
         yield Finding(about, WARNING if count else OK, str(count), hint if count else "")
 

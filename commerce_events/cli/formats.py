@@ -1,15 +1,13 @@
-"""One list of records, printed as a person or a program wants it: table, json, ndjson or csv."""
+"""The option ``--format``, and one list of records printed as it says."""
+
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
-FORMATS = ("table", "json", "ndjson", "csv")
+from commerce_events.listing import FORMATS, listed
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,25 +26,8 @@ def show(records: Sequence[dict[str, Any]], columns: Sequence[str], how: str, em
         columns: names of the fields, in the order of the table.
         empty: what a table says, on stderr, when there is nothing.
     """
-    if how == "json":
-        click.echo(json.dumps(list(records), indent=2, ensure_ascii=False))
-    elif how == "ndjson":
-        for record in records:
-            click.echo(json.dumps(record, ensure_ascii=False))
-    elif how == "csv":
-        out = io.StringIO()
-        writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
-        click.echo(out.getvalue(), nl=False)
-    elif records:
-        _table(records, columns)
-    else:
+    text = listed(records, columns, how)
+    if text:
+        click.echo(text)
+    elif how == "table":
         click.echo(empty, err=True)
-
-
-def _table(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    cells = [[str(record.get(name, "")) for name in columns] for record in records]
-    widths = [max(len(row[i]) for row in [list(columns), *cells]) for i in range(len(columns))]
-    for row in [[name.upper() for name in columns], *cells]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -13,7 +13,7 @@ from commerce_events.management.commands.consume_commerce_events import EXIT
 from commerce_events.models import Gap
 from tests.engines.schema import TestDatabase
 
-COMMANDS = ("consume_commerce_events", "commerce_gaps")
+COMMANDS = ("consume_commerce_events", "commerce_gaps", "commerce_dead_letters")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
