@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from commerce_events import identity, topics, wire
+from commerce_events.bus import kafka
 from commerce_events.bus.kafka import Record
 from commerce_events.exceptions import CommerceEventsError, ContractError, PermanentError, TransientError
 from commerce_events.registry import Registry
@@ -59,6 +60,8 @@ class Decoder:
         self._handled = frozenset(handled)
         self._max_bytes = max_bytes
         self._writers: dict[tuple[str, int], Any] = {}
+        # a batch that cannot be stored now is decoded again, and these messages' headers must not be asked for twice
+        self._without_headers: set[tuple[str, int, int]] = set()
 
     def decode(self, message: Record) -> Received | Poison | None:
         """The event in ``message``; None for a type of somebody else's that nothing here handles.
@@ -66,7 +69,13 @@ class Decoder:
         Raises:
             TransientError: the registry did not answer.
         """
-        raw = message.headers() or []
+        try:
+            raw = self._headers(message)
+        except kafka.UnreadableHeadersError as error:
+            return Poison(
+                message.topic(), message.partition(), message.offset(), "undecodable", str(error), message.key(),
+                message.value(), "[]",
+            )  # fmt: skip
         value = message.value()
         headers = {name: content for name, content in raw if content is not None}
         event_type = headers.get("ce_type", b"").decode("utf-8", "replace")
@@ -91,6 +100,15 @@ class Decoder:
             value, orjson.dumps([[name, _header(content)] for name, content in raw]).decode(),
             readable,
         )  # fmt: skip
+
+    def _headers(self, message: Record) -> list[tuple[str, bytes | None]]:
+        if self._without_headers and (message.topic(), message.partition(), message.offset()) in self._without_headers:
+            raise kafka.UnreadableHeadersError
+        try:
+            return kafka.headers(message)
+        except kafka.UnreadableHeadersError:
+            self._without_headers.add((message.topic(), message.partition(), message.offset()))
+            raise
 
     def _event(self, message: Record, event_type: str, value: bytes, headers: dict[str, bytes]) -> Received:
         schema_id, body = wire.unframe(value)

@@ -122,12 +122,12 @@ class Guard:
         return epoch, keys
 
     def _result(self, message: kafka.Record) -> dict[str, Any] | None:
-        headers = dict(message.headers() or [])
-        event_type = (headers.get("ce_type") or b"").decode()
-        known = topics.EVENT_TYPES.get(event_type)
-        if known is None or known.argument != "fulfillment":
-            return None
         try:
+            headers = dict(kafka.headers(message))
+            event_type = (headers.get(topics.HEADER_TYPE) or b"").decode("utf-8", "replace")
+            known = topics.EVENT_TYPES.get(event_type)
+            if known is None or known.argument != "fulfillment":
+                return None
             schema_id, body = wire.unframe(message.value() or b"")
             writer = wire.accept_writer(event_type, self.registry.schema_by_id(schema_id))
             return dict(wire.decode(event_type, body, writer)["fulfillment"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any, Protocol, cast
 
 import requests
@@ -15,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from commerce_events.bus.access import without_secrets
-from commerce_events.exceptions import OperatorError, TransientError
+from commerce_events.exceptions import ContractError, OperatorError, TransientError
 
 TIMEOUT = 10.0
 
@@ -151,6 +152,30 @@ def take(client: Consumer, most: int, timeout: float) -> list[Record]:
         return []
     rest = client.consume(most - 1, 0) if most > 1 else []
     return cast("list[Record]", [first, *rest])
+
+
+#: Calls the method where Python looks whether it failed. A plain call that has become fast does not look, and the
+#: error would surface anywhere later.
+_headers = methodcaller("headers")
+
+
+def headers(message: Record) -> list[tuple[str, bytes | None]]:
+    """The headers of a message. To be asked once only: see :class:`UnreadableHeadersError`."""
+    try:
+        return _headers(message) or []
+    except (SystemError, UnicodeDecodeError):
+        raise UnreadableHeadersError from None
+
+
+class UnreadableHeadersError(ContractError):
+    """The name of a header is no UTF-8 text, and confluent-kafka hands none of the headers over.
+
+    It fails with a SystemError, and keeps a list with a hole: who asks the same message again ends the whole process
+    with a segmentation fault.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the name of a header is no UTF-8 text; no header can be read")
 
 
 def close(client: Consumer, seconds: float = 5.0) -> bool:

@@ -96,9 +96,11 @@ class Reader:
         kafka.close(self.client)
 
     def _heard(self, message: kafka.Record) -> Heard:
-        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
-        event_type, body, problem = headers.get(topics.HEADER_TYPE, ""), {}, ""
+        headers: dict[str, str] = {}
+        event_type, body, problem = "", {}, ""
         try:
+            headers = {name: (value or b"").decode("utf-8", "replace") for name, value in kafka.headers(message)}
+            event_type = headers.get(topics.HEADER_TYPE, "")
             value = message.value()
             if value is None:
                 raise ContractError("no value (a tombstone)")
