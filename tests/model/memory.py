@@ -29,7 +29,19 @@ from consumers.fulfillment.rules.state import (
 )
 
 from .sequential import End
-from .strategies import SOURCE, Capacity, Event, Fact, Registered, SeatSet, World
+from .strategies import (
+    SOURCE,
+    STRICT,
+    Capacity,
+    Certified,
+    Clock,
+    Embargo,
+    Event,
+    Fact,
+    Registered,
+    SeatSet,
+    World,
+)
 
 NO_COURSE = Course(exists=False)
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -39,8 +51,11 @@ class Memory:
     """Ledger, enrollments and accounts of one site."""
 
     def __init__(self, world: World, **policy: Any) -> None:
-        self.policy = Policy(sources={SOURCE: Source()}, refund_policy=world.refund_policy, **policy)
-        self.courses = {key: Course(modes=dict.fromkeys(modes)) for key, modes in world.modes.items()}
+        self.policy = policy_of(world, **policy)
+        self.courses = {key: course_of(world, key) for key in world.modes}
+        self.embargoed: set[Pair] = set()
+        self.certified: set[Pair] = set()
+        self.refusals: dict[Any, str] = {}
         self.accounts = Accounts({1: Account(1), 2: Account(2)}, {}, {})
         self.orders: dict[str, Order] = {}
         self.grants: dict[tuple[str, str], Grant] = {}
@@ -48,7 +63,7 @@ class Memory:
         self.seats: dict[Pair, Seat] = {}
         self.skus: dict[str, tuple[str, str]] = {}
         self.entitlements: dict[EntitlementKey, Entitlement] = {}
-        self.runs: dict[tuple[int, str], tuple[str, ...]] = {}  # learner and course → runs that could be upgraded
+        self.runs = world.runs  # learner and course → runs that could be upgraded
         self.now = NOW
 
     def happen(self, fact: Fact) -> None:
@@ -60,10 +75,17 @@ class Memory:
             elif pair in self.seats:
                 self.seats[pair] = self.seats[pair]._replace(is_active=False)
         elif isinstance(fact, Registered):
-            account = Account(fact.lms_user_id)
+            account = Account(fact.lms_user_id, fact.is_active, fact.is_retired)
             self.accounts = Accounts({**self.accounts.by_id, fact.lms_user_id: account}, {}, {fact.email: account})
         elif isinstance(fact, Capacity):
             self.courses[fact.course_key] = replace(self.courses[fact.course_key], is_full=fact.is_full)
+        elif isinstance(fact, Embargo):
+            place = Pair(fact.lms_user_id, fact.course_key)
+            (self.embargoed.add if fact.is_embargoed else self.embargoed.discard)(place)
+        elif isinstance(fact, Certified):
+            self.certified.add(Pair(fact.lms_user_id, fact.course_key))
+        elif isinstance(fact, Clock):
+            self.now = fact.now
 
     def learner(self, identifiers: dict[str, Any]) -> Learner:
         return resolve(identifiers, self.accounts)
@@ -85,7 +107,7 @@ class Memory:
         def grant(row: Grant) -> Grant:  # one row, one object
             return rows.setdefault((row.order_key, row.line_id), replace(row, dirty=False))
 
-        book = Book()
+        book = Book(embargoed=self.embargoed, certified=self.certified, refusals=self.refusals)
         needs = Needs(self.policy.revoke_unknown_grants)
         for event_type, data in group:
             key = data["order_key"]
@@ -131,4 +153,20 @@ class Memory:
         lines = {key: grant for key, grant in self.grants.items() if grant.line_id != WHOLE_ORDER}
         return End({tuple(pair): seat.mode for pair, seat in self.seats.items() if seat.is_active},
                    {key for key, grant in lines.items() if grant.is_live},
-                   {key: grant.refunded_total for key, grant in lines.items()})
+                   {key: grant.refunded_total for key, grant in lines.items()},
+                   {(key.order_key, key.line_id) for key, known in self.entitlements.items() if not known.is_expired})
+
+
+def policy_of(world: World, **more: Any) -> Policy:
+    """What the site of a world chose."""
+    return Policy(sources={SOURCE: Source(), STRICT: Source(force_enrollment=False)},
+                  refund_policy=world.refund_policy, certificate_policy=world.certificate_policy, **more)
+
+
+def course_of(world: World, course_key: str) -> Course:
+    """A course of a world, as its platform answers."""
+    modes: dict[str, datetime | None] = dict.fromkeys(world.modes[course_key])
+    if "verified" in modes:
+        modes["verified"] = world.expires.get(course_key)
+    return Course(modes=modes, enrollment_end=world.ends.get(course_key),
+                  invitation_only=course_key in world.invited)

@@ -5,9 +5,23 @@ carried from phase to phase: which lines were granted, which of them another per
 """
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from .strategies import SOURCE, Capacity, Phase, Registered, SeatSet, World
+from .strategies import (
+    SPRING,
+    STRICT,
+    UUID,
+    Capacity,
+    Certified,
+    Clock,
+    Embargo,
+    Phase,
+    Registered,
+    SeatSet,
+    World,
+    source_of,
+)
 
 RANK = ["audit", "honor", "verified", "no-id-professional", "professional", "masters", "credit"]
 SEVERITY = ["keep", "default", "downgrade", "deactivate"]
@@ -22,14 +36,22 @@ class End(NamedTuple):
     seats: dict[Place, str]  # active enrollments
     live: set[Key]
     totals: dict[Key, int]
+    rights: set[Key] = frozenset()  # type: ignore[assignment]  # entitlements that were created and not expired
+
+    def without(self, places: set[Place], keys: set[Key]) -> End:
+        """What is left where lines may be held for a certificate: that depends on what came first, and may (R24)."""
+        return End({place: mode for place, mode in self.seats.items() if place not in places},
+                   self.live - keys, self.totals, self.rights - keys)
 
 
 class Sequential:
     """The model. ``run`` the phases of a world, then read ``end``."""
 
     def __init__(self, world: World) -> None:
+        self.world = world
         self.modes = world.modes
         self.policy = world.refund_policy
+        self.now = SPRING
         self.paid: list[dict[str, Any]] = []
         self.refunds: list[dict[str, Any]] = []
         self.seats: dict[Place, str | None] = {}
@@ -38,7 +60,13 @@ class Sequential:
         self.verdicts: dict[Key, str] = {}  # granted waiting held failed gone
         self.overruled: set[Key] = set()
         self.full: set[str] = set()
+        self.embargoed: set[Place] = set()
+        self.certified: set[Place] = set()
         self.users: dict[str, int] = {}
+        self.inactive: set[int] = set()
+        self.retired: set[int] = set()
+        self.identified: set[Key] = set()  # failed or held although somebody was found: can be tried again as it is
+        self.runs: dict[Key, str] = {}  # what an entitlement was spent on
 
     # What the events say, together.
 
@@ -75,11 +103,25 @@ class Sequential:
                  for data, _ in self.refunds_of(key)]
         return max(asked, key=SEVERITY.index)
 
-    def place(self, key: Key) -> Place | None:
+    def user(self, key: Key) -> int | None:
+        """Whom the line is for, once it is known."""
         line = self.sold(key)
         assert line
-        user = line["learner"].get("lms_user_id") or self.users.get(line["learner"].get("email"))
-        return (user, line["course_key"]) if user else None
+        user = line["learner"].get("lms_user_id")
+        late = self.users.get(line["learner"].get("email"))
+        return user or (late if late not in self.inactive or key in self.identified else None)
+
+    def place(self, key: Key) -> Place | None:
+        line, user = self.sold(key), self.user(key)
+        assert line
+        course_key = self.runs.get(key, self.choice(key)) if line["product_kind"] == "course_entitlement" else (
+            line["course_key"])
+        return (user, course_key) if user and course_key else None
+
+    def choice(self, key: Key) -> str:
+        """The run that an entitlement would be spent on."""
+        runs = self.world.runs.get((self.user(key) or 0, UUID), ())
+        return runs[0] if len(runs) == 1 else ""
 
     def granted_in(self, place: Place) -> list[Key]:
         return [key for key, verdict in self.verdicts.items()
@@ -96,7 +138,9 @@ class Sequential:
             {place: mode for place, mode in self.seats.items() if mode},
             {key for key, verdict in self.verdicts.items()
              if verdict == "granted" and key not in self.overruled and not self.is_reversed(key)},
-            {key: self.total(key) for key in keys})
+            {key: self.total(key) for key in keys},
+            {key for key, verdict in self.verdicts.items() if verdict == "granted" and key in self.runs
+             and (not self.is_reversed(key) or self.hint(key) == "keep")})
 
     def _facts(self, phase: Phase) -> None:
         for fact in phase.facts:
@@ -104,13 +148,31 @@ class Sequential:
                 self.seats[fact.lms_user_id, fact.course_key] = fact.mode
             elif isinstance(fact, Registered):
                 self.users[fact.email] = fact.lms_user_id
+                (self.inactive.discard if fact.is_active else self.inactive.add)(fact.lms_user_id)
+                if fact.is_retired:
+                    self.retired.add(fact.lms_user_id)
             elif isinstance(fact, Capacity):
                 (self.full.add if fact.is_full else self.full.discard)(fact.course_key)
+            elif isinstance(fact, Embargo):
+                place = fact.lms_user_id, fact.course_key
+                (self.embargoed.add if fact.is_embargoed else self.embargoed.discard)(place)
+            elif isinstance(fact, Certified):
+                self.certified.add((fact.lms_user_id, fact.course_key))
+            elif isinstance(fact, Clock):
+                self.now = fact.now
 
     def _events(self, phase: Phase) -> None:
         paid = [data for kind, data in phase.events if "order.paid" in kind]
         refunds = [data for kind, data in phase.events if "order.refunded" in kind]
-        resumed = {data["order_key"] for kind, data in phase.events if "order.resume" in kind}
+        looks = [data for kind, data in phase.events if "order.resume" in kind]
+        resumed = {data["order_key"] for data in looks}
+        expired = {(data["order_key"], line_id) for kind, data in phase.events if "lines.expired" in kind
+                   for line_id in data["line_ids"]}
+        for kind, data in phase.events:
+            if "lines.discarded" in kind:
+                for key, verdict in self.verdicts.items():
+                    if key[0] == data["order_key"] and verdict in ("waiting", "held"):
+                        self.verdicts[key] = "failed"
         self.paid += paid
         self.refunds += refunds
         everything = {(data["order_key"], line["line_id"]) for data in self.paid for line in data["lines"]}
@@ -127,8 +189,9 @@ class Sequential:
             verdict = self.verdicts.get(key)
             ends = key in hit and self.is_reversed(key)
             if (verdict is None
-                    or (verdict == "waiting" and (key in arrived or key[0] in resumed or ends))
-                    or (verdict == "held" and (key[0] in resumed or ends))):
+                    or (verdict == "waiting" and (key in arrived or key[0] in resumed or ends or key in expired))
+                    or (verdict == "held" and (key[0] in resumed or ends))
+                    or (verdict == "failed" and any(self._is_retried(key, data) for data in looks))):
                 decide.add(key)
         touched = {self.place(key) for key in decide}
         touched |= {self.place(key) for key in hit if self.verdicts.get(key) == "granted"}
@@ -141,24 +204,68 @@ class Sequential:
                 self.base[place] = seat
                 self.overruled |= set(self.granted_in(place))
         seated = {place for place in touched if place and self.granted_in(place)}
-        self.verdicts.update({key: self._verdict(key, seated) for key in decide})
+        verdicts = {key: self._verdict(key, seated) for key in decide}
+        for key, verdict in verdicts.items():
+            self.verdicts[key] = "failed" if verdict == "waiting" and key in expired else verdict
         for place in touched - {None}:
             assert place
             self.seats[place] = self.ours[place] = self._best(place)
 
+    def _is_retried(self, key: Key, data: dict[str, Any]) -> bool:
+        """Whether a person's retry reaches a failed line: it brings the order along, or somebody had been found."""
+        if key[0] != data["order_key"] or not data.get("is_retry"):
+            return False
+        brought = [line["line_id"] for line in data.get("order", {"lines": ()})["lines"]]
+        return key in self.identified or key[1] in brought
+
     def _verdict(self, key: Key, seated: set[Place]) -> str:
-        line, place = self.sold(key), self.place(key)
+        line, user = self.sold(key), self.user(key)
         assert line
-        verdict = "granted"
-        if place is None:
+        if user is None:
             verdict = "waiting"
-        elif line["course_key"] in self.full and self.base[place] is None and place not in seated:
-            verdict = "held"
-        elif line["mode"] not in self.modes[line["course_key"]]:
+        elif user in self.retired:
             verdict = "failed"
-        elif self.base[place] and self.base[place] not in RANK:
-            verdict = "held"
+        elif line["product_kind"] == "course_entitlement":
+            self.identified.add(key)
+            return self._right(key, line, self.place(key), seated)
+        else:
+            self.identified.add(key)
+            place = user, line["course_key"]
+            verdict = self._seat(key, line["mode"], place, seated)
         return "gone" if verdict != "granted" and self.is_reversed(key) else verdict
+
+    def _right(self, key: Key, line: dict[str, Any], place: Place | None, seated: set[Place]) -> str:
+        """An entitlement is granted in any case: spent on its only run, if that can be had."""
+        is_spent = place is not None and self._seat(key, line["mode"], place, seated) == "granted"
+        if not is_spent and self.is_reversed(key) and self.hint(key) != "keep":
+            return "gone"
+        self.runs[key] = place[1] if is_spent and place else ""
+        if self.is_reversed(key) and self.hint(key) != "keep":
+            self.runs.pop(key)
+        return "granted"
+
+    def _seat(self, key: Key, mode: str, place: Place, seated: set[Place]) -> str:
+        course_key = place[1]
+        if place in self.embargoed:
+            return "failed"
+        if self.base[place] is None and key[0].startswith(STRICT) and self._is_closed(key, course_key):
+            return "failed"
+        if mode == "verified" and mode in self.modes[course_key] and self._is_over(
+                key, self.world.expires.get(course_key)):
+            return "failed"
+        if course_key in self.full and self.base[place] is None and place not in seated:
+            return "held"
+        if mode not in self.modes[course_key]:
+            return "failed"
+        return "held" if self.base[place] and self.base[place] not in RANK else "granted"
+
+    def _is_closed(self, key: Key, course_key: str) -> bool:
+        return course_key in self.world.invited or self._is_over(key, self.world.ends.get(course_key))
+
+    def _is_over(self, key: Key, end: datetime | None) -> bool:
+        """Whether it is past a deadline, and was when the order was paid."""
+        paid_at = next(datetime.fromisoformat(data["paid_at"]) for data in self.paid if data["order_key"] == key[0])
+        return end is not None and min(self.now, paid_at) > end
 
     def _best(self, place: Place) -> str | None:
         base = self.base[place]
@@ -183,10 +290,18 @@ class Sequential:
         return max(modes, key=RANK.index, default=None)
 
 
-def expected(world: World, phases: list[Phase] | None = None) -> End:
-    """The end of a world."""
-    return Sequential(world).run(phases if phases is not None else world.phases)
-
-
 def order_key(order_id: str) -> str:
-    return f"{SOURCE}:{order_id}"
+    return f"{source_of(order_id)}:{order_id}"
+
+
+def agree(world: World, end: End) -> None:
+    """Compare an end with the model's; what a certificate may hold is left out where it may."""
+    model = Sequential(world)
+    wanted = model.run(world.phases)
+    if world.certificate_policy != "revoke":
+        keys = {key for key in model.verdicts if model.place(key) in model.certified}
+        end, wanted = end.without(model.certified, keys), wanted.without(model.certified, keys)
+    assert end.seats == wanted.seats
+    assert end.live == wanted.live
+    assert end.totals == wanted.totals
+    assert end.rights == wanted.rights

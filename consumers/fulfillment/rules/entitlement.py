@@ -98,7 +98,7 @@ def revoke(case: Case, order: Order, grant: Grant, refund_id: str | None) -> Lin
         result = seat.revoke(case, order, grant, refund_id)
     else:
         result = _revoke_unspent(grant, refund_id, known)
-    if key is not None and grant.is_reversed and grant.state in ("refunded", "overridden"):
+    if key is not None and grant.is_reversed and grant.hint != "keep" and grant.state in ("refunded", "overridden"):
         case.book.entitled[key] = EntitlementChange(key, False)
         if result.outcome == "retained" and not known.is_expired:
             # the enrollment may stay, by somebody else's word; the entitlement goes

@@ -46,7 +46,7 @@ def resumed(case: Case, data: dict[str, Any]) -> None:
                 who = grant.learner or data.get("learner") or _user(grant)
                 if who is not None:
                     again(case, order, grant, who)
-        elif _refund_was_held(grant, data):
+        elif "refund_id" in data and grant.found and grant.is_reversed and grant.state not in ("kept", "released"):
             module = module_of(case, grant.product_kind) or seat
             case.decision.lines.append(module.revoke(case, order, grant, data["refund_id"]))
 
@@ -69,7 +69,7 @@ def discarded(case: Case, data: dict[str, Any]) -> None:
         if grant.state in ("waiting", "held") and not grant.found:
             user = grant.pair.lms_user_id if grant.pair is not None else None
             case.decision.lines.append(conclude(grant, "failed", "failed", "discarded", user))
-        elif _refund_was_held(grant, data) and grant.pair is not None:
+        elif _refund_was_held(grant, data) and grant.pair is not None and grant.pair.course_key:
             if grant.state == "held":
                 grant.state = "kept"
                 grant.dirty = True

@@ -107,7 +107,8 @@ def revoke(case: Case, order: Order, grant: Grant, refund_id: str | None) -> Lin
     grant.state = "skipped" if was_skipped else "kept" if grant.hint == "keep" else "refunded"
     grant.dirty = True
     others = any(other.is_live for other in access.grants)
-    if not others and not was_skipped and _certificate_stands(case, access, grant, before):
+    is_gone = previous in ("skipped", "refunded")  # it gives nothing any more: only its hint may have become stricter
+    if not others and not is_gone and _certificate_stands(case, access, grant, before):
         if case.policy.certificate_policy == "hold":
             grant.state = "held"
             return acknowledge(grant, refund_id, "deferred", "certificate_issued", before, before)
@@ -116,7 +117,7 @@ def revoke(case: Case, order: Order, grant: Grant, refund_id: str | None) -> Lin
         return acknowledge(grant, refund_id, "retained", "certificate_issued", before, after)
     after, is_allowed = converge(case, access)
     if not is_allowed:
-        grant.state = previous if was_skipped else "held"
+        grant.state = previous if is_gone else "held"
         return acknowledge(grant, refund_id, "deferred", case.book.refusals[pair], before, before)
     outcome, reason = _word(grant, before, after, others)
     return acknowledge(grant, refund_id, outcome, reason, before, after)

@@ -9,9 +9,9 @@ from consumers.fulfillment.rules.decision import Decision, LineResult
 from consumers.fulfillment.rules.learner import Account, Accounts
 from consumers.fulfillment.rules.policy import Policy, Source
 from consumers.fulfillment.rules.reasons import REASONS
-from consumers.fulfillment.rules.state import Book, Course, Grant, Pair, Seat
+from consumers.fulfillment.rules.state import Course, Grant, Pair, Seat
 from tests.model.memory import Memory
-from tests.model.strategies import COURSES, Event, World, line, order, refund, refund_line, resume
+from tests.model.strategies import COURSES, World, line, order, refund, refund_line, resume
 
 __all__ = ["COURSE", "OTHER", "Result", "Site", "buy", "give_back", "line", "order", "refund", "refund_line", "resume"]
 
@@ -44,15 +44,7 @@ class Site(Memory):
     def __init__(self, modes: list[str] | None = None, source: Source | None = None, **policy: Any) -> None:
         super().__init__(World(dict.fromkeys(COURSES, modes if modes is not None else MODES)))
         self.policy = Policy(sources={"shop": source or Source()}, **policy)
-        self.embargoed: set[Pair] = set()
-        self.certified: set[Pair] = set()
-        self.refusals: dict[Pair, str] = {}
         self.decision = Decision()
-
-    def load(self, *group: Event) -> Book:
-        book = super().load(*group)
-        book.embargoed, book.certified, book.refusals = self.embargoed, self.certified, self.refusals
-        return book
 
     def tell(self, *events: Any) -> list[Result]:
         """Deliver events; answer the results of the last one."""
