@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "HANDLERS": [],  # dotted paths of durable handlers
     "KAFKA": {},  # any librdkafka setting, for all clients
     "BATCH": 1000,  # messages taken from Kafka at once, and orders decided in one transaction
+    "LANES": 2,  # batches that are decided at once, by one process; 1 on SQLite, always
     "STRAIGHT_PATH": True,  # decide in the intake's transaction where nothing is waiting
     "RESEND_AFTER": 30,  # seconds between an event and its duplicate before a duplicate asks for the result again
     "RESEND_EVERY": 60,  # seconds between two re-sends for one order
@@ -48,8 +49,8 @@ CONSUMER = {
     "check.crcs": True,
     "partition.assignment.strategy": "cooperative-sticky",
     "queued.max.messages.kbytes": 16384,
-    "fetch.message.max.bytes": 4 << 20,
     "fetch.wait.max.ms": 100,
+    "fetch.message.max.bytes": 4 << 20,
     "allow.auto.create.topics": False,
 }
 PRODUCER = {

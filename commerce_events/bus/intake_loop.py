@@ -5,13 +5,29 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from commerce_events.bus import kafka
 from commerce_events.bus.codec import Decoder, Poison
-from commerce_events.bus.intake import Batch, Intake
+from commerce_events.bus.intake import At, Batch, Intake, Stored
+from commerce_events.bus.lanes import Lanes
+from commerce_events.bus.positions import Stand
 from commerce_events.bus.run import AWAY, Run
 from commerce_events.bus.subscription import Subscription
 from commerce_events.exceptions import TransientError
+
+#: Batches read from Kafka at once for each lane, and messages below which one lane takes all.
+READ_AHEAD, PARALLEL = 2, 100
+
+
+class _Share:
+    """The messages of one lane, and how far it came."""
+
+    def __init__(self, messages: list[kafka.Record], stands: dict[At, Stand], poison_run: int) -> None:
+        self.messages, self.stands, self.poison_run = messages, stands, poison_run
+        self.count = len(messages)
+        self.stored: list[tuple[dict[At, int], Stored]] = []
+        self.error: Exception | None = None
 
 
 class IntakeLoop:
@@ -28,6 +44,7 @@ class IntakeLoop:
             resend_after=settings["RESEND_AFTER"],
             resend_every=settings["RESEND_EVERY"],
         )
+        self.lanes = Lanes(settings["LANES"])
         self._poison_run = 0  # unreadable messages in a row at the end of the last batch
 
     def run(self) -> None:
@@ -41,12 +58,14 @@ class IntakeLoop:
                 self._once(subscription)
         finally:
             subscription.close()
+            self.lanes.close()
 
     def _once(self, subscription: Subscription) -> None:
         state = self.state
         if subscription.wanted and not self._keeping_up(subscription, subscription.settle):
             return
-        messages = subscription.read(state.settings["BATCH"], 0.2)
+        # more than the lanes take at once: one partition's messages come in a row, and a lane wants its own
+        messages = subscription.read(state.settings["BATCH"] * READ_AHEAD * self.lanes.count, 0.2)
         state.health.halted(f"{topic}[{partition}]" for topic, partition in subscription.closed)
         state.health.beat("intake")
         if messages:
@@ -65,36 +84,73 @@ class IntakeLoop:
             state.idle["intake"] = subscription.at_end() or (nothing_to_read and bool(subscription.halted()))
 
     def store(self, messages: list[kafka.Record], subscription: Subscription) -> None:
-        """Store a batch, and only then move on in Kafka.
+        """Store messages, and only then move on in Kafka. Those that are stored are taken from the list.
 
         Raises:
-            TransientError: what was read cannot be judged now; the same batch is to be stored later.
+            TransientError: what was read cannot be judged now; what is left is to be stored later.
         """
         state = self.state
         state.trust()
-        batch, longest, poison_run = decode(messages, self.decoder, self._poison_run)
+        shares = [
+            _Share(part, dict(subscription.stands), self._poison_run)
+            for part in self.lanes.shares(messages, PARALLEL)
+        ]
+        if not shares:
+            return
+        self.lanes.run(self._work, shares)
+        messages[:] = [message for share in shares for message in share.messages]
+        for share in shares:
+            self._account(share, subscription)
+        self._poison_run = max(share.poison_run for share in shares)
+        for share in shares:
+            if share.error is not None:
+                raise share.error
+
+    def _work(self, share: _Share) -> None:
+        """Store a share, one transaction for each batch of it."""
+        try:
+            while share.messages:
+                self._batch(share)
+        except Exception as error:  # noqa: BLE001 raised again in the intake's own thread, with what is left
+            share.error = error
+
+    def _batch(self, share: _Share) -> None:
+        state = self.state
+        size = state.settings["BATCH"]
+        batch, longest, poison_run = decode(share.messages[:size], self.decoder, share.poison_run)
         if longest >= state.settings["POISON_PAUSE"] and not state.options.accept_poison:
             raise TransientError(
                 f"{longest} messages in a row cannot be read ({batch.poison[-1].reason}): that is hardly the messages' "
                 "fault. Nothing is set aside meanwhile. Check the registry and the producers; if the messages are "
                 "really bad, start once with --accept-poison"
             )
-        known = {at: subscription.stands[at] for at in batch.next_offsets if at in subscription.stands}
+        known = {at: share.stands[at] for at in batch.next_offsets if at in share.stands}
         for at in batch.next_offsets.keys() - known.keys():  # revoked while we waited
             batch.drop(at)
         stored = self.intake.store(batch, known, state.guard.context(state.clock()))
-        self._poison_run = poison_run
+        share.poison_run = poison_run
+        share.stored.append((batch.next_offsets, stored))
+        for at, offset in batch.next_offsets.items():
+            share.stands[at] = replace(known[at], offset=offset)
+        del share.messages[:size]
         if stored.lost:
-            state.suspicious.set()
-        subscription.moved(batch.next_offsets, stored.lost)
-        state.totals.received += len(messages)
-        state.totals.handled += stored.handled
-        state.totals.duplicates += stored.duplicates
-        state.totals.dead += stored.dead
+            share.messages = [m for m in share.messages if (m.topic(), m.partition()) not in stored.lost]
         if stored.pending:
             state.wake("handle")
         if stored.messages:
             state.wake("relay")
+
+    def _account(self, share: _Share, subscription: Subscription) -> None:
+        """Say what was stored: to Kafka, and to whoever counts."""
+        totals = self.state.totals
+        totals.received += share.count - len(share.messages)
+        for next_offsets, stored in share.stored:
+            if stored.lost:
+                self.state.suspicious.set()
+            subscription.moved(next_offsets, stored.lost)
+            totals.handled += stored.handled
+            totals.duplicates += stored.duplicates
+            totals.dead += stored.dead
 
     def _keeping_up(self, subscription: Subscription, work: Callable[[], object]) -> bool:
         """Do ``work`` until it succeeds, paused but alive in the group meanwhile."""
