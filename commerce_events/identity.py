@@ -5,6 +5,7 @@ may decide that two texts are alike.
 """
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha1, sha256
 from typing import Any
 from uuid import UUID
@@ -74,20 +75,26 @@ def foreign_digest(event_type: str, ce_id: str) -> bytes:
 
 def result_id(
     installation: str, epoch: int, order_key: str, line_id: str | None, action: str, refund_id: str | None, n: int
-) -> UUID:
-    """The id of a result: derived, so that the same decision has the same id whenever it is sent.
+) -> str:
+    """The id of a result, a UUID: derived, so that the same decision has the same id whenever it is sent.
 
     Arguments:
         n: the number of the result in its order; with ``epoch`` it makes the sequence.
     """
-    parts = (installation, str(epoch), order_key, line_id or "", action, refund_id or "", str(n))
-    # uuid5(NAMESPACE, …), spelled out: it is made for every line
+    # uuid5(NAMESPACE, the digest of the parts), spelled out: it is made for every line
+    content = _of_order(installation, epoch, order_key).copy()
+    content.update(_joined((line_id or "", action, refund_id or "", str(n))))
     named = _namespaced.copy()
-    named.update(sha256(_joined(parts)).hexdigest().encode())
-    bits = int.from_bytes(named.digest()[:16], "big")
-    return UUID(int=bits & ~_VERSION_AND_VARIANT | _FIVE)
+    named.update(content.hexdigest().encode())
+    h = named.hexdigest()
+    # RFC 9562: version 5, variant 10
+    return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
+
+
+@lru_cache(maxsize=64)  # the lines of an order come one after the other
+def _of_order(installation: str, epoch: int, order_key: str) -> Any:
+    return sha256(_joined((installation, str(epoch), order_key)))
 
 
 _namespaced = sha1(NAMESPACE.bytes, usedforsecurity=False)
-#: RFC 9562: version 5 in four bits, variant 10 in two.
-_VERSION_AND_VARIANT, _FIVE = (0xF << 76) | (0b11 << 62), (5 << 76) | (0b10 << 62)
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}

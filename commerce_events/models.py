@@ -156,6 +156,8 @@ class Inbox(models.Model):
     offset = models.BigIntegerField(null=True)
     received_at = models.DateTimeField()
     handled_at = models.DateTimeField(null=True)
+    decision = models.TextField(default="", blank=True)  # what its handler keeps of it, as JSON
+    parcels = models.TextField(default="", blank=True)  # ids of the outbox rows that tell of it, separated by blanks
 
     class Meta:
         verbose_name_plural = "inbox"
@@ -165,31 +167,27 @@ class Inbox(models.Model):
 
 
 class Outbox(models.Model):
-    """A message that was decided in the transaction that wrote it; never updated.
+    """A parcel: messages that were decided in the transaction that wrote them, as one value; never updated.
 
-    Whether it was sent is said by its batch: the row of ``OutboxBatch`` is there until every message of the batch was
-    acknowledged by the broker. ``slot`` names the fact it is the word on; the highest sequence of a slot is current.
+    Whether they were sent is said by their batch: the row of ``OutboxBatch`` is there until every message of the batch
+    was acknowledged by the broker. ``commerce_events.bus.outbox`` packs and unpacks. The id is made of the batch's and
+    the parcel's place in it; the inbox rows whose events it tells of name it (``Inbox.parcels``).
 
-    .. no_pii:
+    .. pii: a store's own events name the learner, by an e-mail address where no id is known; results never do
+    .. pii_types: email_address, username, id
+    .. pii_retirement: local_api
     """
 
+    id = models.BigIntegerField(primary_key=True)
     batch_id = models.BigIntegerField(db_index=True)
-    stream_id = models.BigIntegerField(db_index=True)
-    message_id = models.UUIDField()
-    event_type = models.CharField(max_length=128)
-    sequence = models.BigIntegerField()
-    slot = DigestField()
-    topic = models.CharField(max_length=249)
-    key = models.CharField(max_length=255)
-    headers = models.TextField(default="", blank=True)  # as JSON; empty: made from the columns
-    body = models.BinaryField()  # Avro without the registry's framing
+    messages = models.BinaryField()
     created_at = models.DateTimeField()
 
     class Meta:
         verbose_name_plural = "outbox"
 
     def __str__(self) -> str:
-        return f"{self.event_type} {self.message_id}"
+        return f"parcel {self.pk}"
 
 
 class OutboxBatch(models.Model):
@@ -201,6 +199,7 @@ class OutboxBatch(models.Model):
     .. no_pii:
     """
 
+    messages = models.IntegerField()  # how many
     created_at = models.DateTimeField()
 
     class Meta:

@@ -171,7 +171,7 @@ def _steady(
 
 
 def headers(
-    event_type: str, message_id: UUID, time: datetime, source: str, trace: str | None = None
+    event_type: str, message_id: UUID | str, time: datetime, source: str, trace: str | None = None
 ) -> list[tuple[str, bytes]]:
     """The headers of a message, those of edx-event-bus-kafka: by name, form and number.
 

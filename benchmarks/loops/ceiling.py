@@ -32,14 +32,12 @@ from consumers.fulfillment import models as ledger
 from consumers.fulfillment.reference.models import ReferenceEnrollment
 
 BATCH = 1000
-#: The columns that the ledger writes for a line, the access to a course, and a decision.
+#: The columns that the ledger writes for a line.
 GRANT = (
-    "stream_id", "line_digest", "order_key", "order_number", "line_id", "state", "pair", "lms_user_id", "course_key",
-    "product_kind", "mode", "paid_at", "quantity", "seats_used", "refunded_total", "ordered_quantity", "is_full",
-    "chargeback", "hint", "found", "content", "outcome", "reason",
+    "stream_id", "number", "order_key", "order_number", "line_id", "state", "pair", "place", "lms_user_id",
+    "course_key", "product_kind", "mode", "paid_at", "quantity", "seats_used", "refunded_total", "ordered_quantity",
+    "is_full", "chargeback", "hint", "found", "content", "outcome", "reason", "base", "last_mode", "last_active",
 )  # fmt: skip
-ACCESS = ("pair", "lms_user_id", "course_key", "base", "last_mode", "last_active")
-ATTEMPT = ("stream_id", "event_digest", "event_type", "attempt", "actor", "decided_at", "detail", "trace")
 STREAM = ("id", "digest", "topic", "key", "next_n", "revision", "closed", "created_at")
 ENROLLMENT = (
     "pair", "mode", "is_active", "order_key", "order_number", "line_id", "lms_user_id", "course_key", "is_certified",
@@ -162,13 +160,15 @@ class SameRows:
         now = datetime.now(UTC)
         at, paid, done = now.isoformat(timespec="microseconds"), topics.ORDER_PAID_TYPE, "completed"
         told = topics.FULFILLMENT_COMPLETED_TYPE
-        streams, received, grants, accesses, attempts, messages, enrollments = [], [], [], [], [], [], []
+        streams, received, grants, enrollments, parcels, parcel = [], [], [], [], [], b""
         results: Results = []
         with transaction.atomic():
             payloads = [orjson.dumps(order) for _, _, order in events]
             digests = [sha256(payload).digest() for payload in payloads]
             seen = {row[0] for row in sql.select(bus.Inbox, ("digest",), "digest", digests)}
-            self.batch = bus.OutboxBatch.objects.create(created_at=now).pk
+            count = sum(len(order["lines"]) for *_, order in events)
+            self.batch = bus.OutboxBatch.objects.create(messages=count, created_at=now).pk
+            first = self.batch * outbox.PARCELS
             for (_, message, order), payload, digest in zip(events, payloads, digests, strict=True):
                 if digest in seen:
                     continue
@@ -178,34 +178,35 @@ class SameRows:
                 streams.append((
                     stream, sha256(key.encode()).digest(), topics.ORDER_TOPIC, key, len(lines) + 1, 0, False, now,
                 ))  # fmt: skip
+                detail = [(line["line_id"], "fulfill", None, done, "enrolled", None, line["mode"]) for line in lines]
                 received.append((
                     digest, stream, paid, "handled", None, 0, "", payload.decode(), "", message.topic(),
-                    message.partition(), message.offset(), now, now,
+                    message.partition(), message.offset(), now, now, orjson.dumps(detail).decode(),
+                    str(first + len(parcels)),
                 ))  # fmt: skip
-                detail = [(line["line_id"], "fulfill", None, done, "enrolled", None, line["mode"]) for line in lines]
-                attempts.append((stream, digest, paid, 1, "rules", now, orjson.dumps(detail).decode(), ""))
-                for place, line in enumerate(lines, 1):
+                for place, line in enumerate(lines):
                     course, mode, line_id = line["course_key"], line["mode"], line["line_id"]
                     pair = sha256(f"{learner}:{course}".encode()).digest()
-                    line_digest, result_id = sha256(line_id.encode()).digest(), uuid4()
+                    result_id = str(uuid4())
                     grants.append((
-                        stream, line_digest, key, number, line_id, "active", pair, learner, course, "course_seat", mode,
-                        paid_at, 1, 1, 0, 1, False, False, "", "", line_digest, done, "enrolled",
+                        stream, place, key, number, line_id, "active", pair, 0, learner, course, "course_seat", mode,
+                        paid_at, 1, 1, 0, 1, False, False, "", "", digest, done, "enrolled", None, mode, True,
                     ))  # fmt: skip
-                    accesses.append((pair, learner, course, None, mode, True))
                     enrollments.append((pair, mode, True, key, number, line_id, learner, course, False))
-                    body = self.encode(result(order, line, str(result_id), place, at))
-                    messages.append((
-                        self.batch, stream, result_id, told, (1 << 32) + place, line_digest, topics.FULFILLMENT_TOPIC,
-                        key, "", body, now,
-                    ))  # fmt: skip
-                    results.append((key, body, str(result_id).encode()))
+                    body = self.encode(result(order, line, result_id, place, at))
+                    parcel += outbox.pack(
+                        stream, told, result_id, place, line_id, topics.FULFILLMENT_TOPIC, key, "", body
+                    )
+                    results.append((key, body, result_id.encode()))
+                if len(parcel) >= outbox.PARCEL:
+                    parcels.append((first + len(parcels), self.batch, parcel, now))
+                    parcel = b""
+            if parcel:
+                parcels.append((first + len(parcels), self.batch, parcel, now))
             sql.insert(bus.Stream, STREAM, streams)
-            sql.insert(ledger.CourseAccess, ACCESS, accesses)
             sql.insert(ledger.Grant, GRANT, grants)
-            sql.insert(ledger.Attempt, ATTEMPT, attempts)
             sql.insert(ReferenceEnrollment, ENROLLMENT, enrollments)
-            sql.insert(bus.Outbox, outbox.COLUMNS, messages)
+            sql.insert(bus.Outbox, outbox.COLUMNS, parcels)
             sql.insert(bus.Inbox, intake.COLUMNS, received)
         return results
 

@@ -61,9 +61,10 @@ def _three(events: list[tuple[str, Any, dict[str, Any]]], encode: Any, emit: cei
     at = now.isoformat(timespec="microseconds")
     with transaction.atomic():
         sql.insert(Processed, ("event_id", "seen_at"), [(message_id, now) for message_id, *_ in events])
-    results, rows = [], []
+    results, packed = [], []
     with transaction.atomic():
-        batch = bus.OutboxBatch.objects.create(created_at=now).pk
+        count = sum(len(order["lines"]) for *_, order in events)
+        batch = bus.OutboxBatch.objects.create(messages=count, created_at=now).pk
         sql.insert(Enrollment, ("lms_user_id", "course_key", "mode", "is_active", "order_key"), [
             (order["learner"]["lms_user_id"], line["course_key"], line["mode"], True, order["order_key"])
             for _, _, order in events for line in order["lines"]
@@ -73,13 +74,10 @@ def _three(events: list[tuple[str, Any, dict[str, Any]]], encode: Any, emit: cei
         ])  # fmt: skip
         for _, _, order in events:
             for place, line in enumerate(order["lines"], 1):
-                result_id = uuid4()
-                body = encode(ceiling.result(order, line, str(result_id), place, at))
-                results.append((order["order_key"], body, str(result_id).encode()))
-                rows.append((
-                    batch, place, result_id, "completed", place, result_id.bytes * 2, "results", order["order_key"], "",
-                    body, now,
-                ))  # fmt: skip
-        sql.insert(bus.Outbox, outbox.COLUMNS, rows)
+                result_id, key = str(uuid4()), order["order_key"]
+                body = encode(ceiling.result(order, line, result_id, place, at))
+                results.append((key, body, result_id.encode()))
+                packed.append(outbox.pack(place, "completed", result_id, place, "slot", "results", key, "", body))
+        sql.insert(bus.Outbox, outbox.COLUMNS, [(batch * outbox.PARCELS, batch, b"".join(packed), now)])
     emit(results)
     bus.OutboxBatch.objects.filter(pk=batch).delete()

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from commerce_events.bus import inbox, outbox, sql
-from commerce_events.bus.types import Context, Event, FollowUp, Handler, Message, Outcome, Stream
+from commerce_events.bus.types import Context, Event, FollowUp, Handler, Outcome, Stream
 from commerce_events.models import Stream as StreamRow
 
 log = logging.getLogger(__name__)
@@ -29,11 +29,13 @@ def decide(events: Sequence[Event], handlers: Mapping[str, Handler], context: Co
     return decided
 
 
-def write(decided: Sequence[tuple[Event, Outcome]], new: Iterable[Stream], context: Context) -> int:
+def write(
+    decided: Sequence[tuple[Event, Outcome]], new: Iterable[Stream], context: Context
+) -> Mapping[int, int]:
     """Write streams, messages and follow-ups of decided events. ``new`` streams have no row yet.
 
     Returns:
-        The number of messages for the relay.
+        The parcel that an event's messages are in, by the event's identity (``id``).
     """
     new = list(new)
     insert_streams(new, context)
@@ -44,19 +46,18 @@ def write(decided: Sequence[tuple[Event, Outcome]], new: Iterable[Stream], conte
         ("next_n", "revision", "closed"),
         [(s.id, s.next_n, s.revision, s.closed) for i, s in sorted(dirty.items()) if i not in fresh],
     )
-    messages: list[tuple[Stream, Message]] = []
     follow_ups: list[tuple[int, FollowUp]] = []
     for event, outcome in decided:
-        messages += [(event.stream, message) for message in outcome.messages]
         for follow_up in outcome.follow_ups:
             same = follow_up.key == event.stream.key
             follow_ups.append((event.stream.id if same else inbox.stream_of(follow_up.key), follow_up))
         for alarm in outcome.alarms:
             log.warning("%s: %s", event.stream.key, alarm)
-    outbox.write(messages, context.now)
+    parcels = outbox.write([(event.stream, outcome.messages) for event, outcome in decided], context.now)
     if follow_ups:
         inbox.write(follow_ups, context.now)
-    return len(messages)
+    told = zip(decided, parcels, strict=True)
+    return {id(event): parcel for (event, _), parcel in told if parcel is not None}
 
 
 def insert_streams(streams: Iterable[Stream], context: Context) -> None:

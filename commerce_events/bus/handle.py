@@ -16,7 +16,6 @@ from typing import Any
 
 import orjson
 from django.db import transaction
-from django.db.models import F
 
 from commerce_events.bus import effects, sql
 from commerce_events.bus.failures import is_conflict, is_outage, is_transient, summary
@@ -26,7 +25,7 @@ from commerce_events.models import Stream as StreamRow
 
 log = logging.getLogger(__name__)
 
-DUE = ("id", "stream_id", "event_type", "payload", "headers", "digest", "attempts", "due_at", "received_at")
+DUE = ("id", "stream_id", "event_type", "payload", "headers", "digest", "attempts", "due_at", "received_at", "parcels")
 FIRST_DELAY, LONGEST_DELAY = 30.0, 3600.0
 TRIES = 4
 
@@ -75,8 +74,7 @@ class Handle:
                 with transaction.atomic():
                     events = self._claim(streams, context.now, most)
                     outcomes = effects.decide(events, self.handlers, context) if events else []
-                    effects.write(outcomes, (), context)
-                    _done(outcomes, context.now)
+                    _done(outcomes, effects.write(outcomes, (), context), context.now)
                     return len(outcomes)
             except Exception as error:
                 if left == 1 or not is_conflict(error):
@@ -152,7 +150,8 @@ class Handle:
         try:
             with transaction.atomic():
                 outcome = on_failure(event, error, held, context)
-                effects.write([(event, outcome)], (), context)
+                parcels = effects.write([(event, outcome)], (), context)
+                Inbox.objects.filter(pk=event.id or 0).update(parcels=_parcels(event, parcels))
         except Exception as second:
             if is_outage(second):
                 raise
@@ -175,31 +174,35 @@ def _ready(stream: Stream, rows: list[tuple[Any, ...]], now: datetime) -> tuple[
         The events, and the time until which a failed one holds up the rest.
     """
     events: list[Event] = []
-    for row_id, _, event_type, payload, headers, digest, attempts, due_at, received_at in rows:
+    for row_id, _, event_type, payload, headers, digest, attempts, due_at, received_at, parcels in rows:
         if due_at > now:
             if attempts:
                 return events, due_at
             continue
         events.append(Event(
             event_type, orjson.loads(payload), stream, digest, attempts, row_id, received_at,
-            orjson.loads(headers) if headers else {},
+            orjson.loads(headers) if headers else {}, parcels,
         ))  # fmt: skip
     return events, None
 
 
-def _done(outcomes: Sequence[tuple[Event, Outcome]], now: datetime) -> None:
-    handled = [event.id or 0 for event, outcome in outcomes if not outcome.held]
-    if handled:
-        Inbox.objects.filter(pk__in=handled).update(state=Inbox.State.HANDLED, due_at=None, reason="", handled_at=now)
-    for event, outcome in outcomes:
-        if outcome.held:
-            Inbox.objects.filter(pk=event.id or 0).update(
-                state=Inbox.State.HELD,
-                due_at=None,
-                reason=outcome.held[:64],
-                handled_at=now,
-                attempts=F("attempts") + 1,
+def _done(outcomes: Sequence[tuple[Event, Outcome]], parcels: Mapping[int, int], now: datetime) -> None:
+    sql.update(
+        Inbox,
+        ("state", "due_at", "reason", "attempts", "handled_at", "decision", "parcels"),
+        sorted(
+            (
+                event.id, (Inbox.State.HELD if outcome.held else Inbox.State.HANDLED).value, None, outcome.held[:64],
+                event.attempts + bool(outcome.held), now, outcome.decision, _parcels(event, parcels),
             )
+            for event, outcome in outcomes
+        ),
+    )  # fmt: skip
+
+
+def _parcels(event: Event, parcels: Mapping[int, int]) -> str:
+    """Where the messages of all attempts on an event are: an earlier one may be the only word on some line."""
+    return f"{event.parcels} {parcels[id(event)]}".strip() if id(event) in parcels else event.parcels
 
 
 def now_utc() -> datetime:

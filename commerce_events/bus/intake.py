@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 COLUMNS = (
     "digest", "stream_id", "event_type", "state", "due_at", "attempts", "reason", "payload", "headers", "topic",
-    "partition", "offset", "received_at", "handled_at",
+    "partition", "offset", "received_at", "handled_at", "decision", "parcels",
 )  # fmt: skip
 DEAD = ("topic", "partition", "offset", "reason", "detail", "key", "value", "headers", "received_at", "state")
 TRIES = 4
@@ -65,7 +65,7 @@ class Stored:
     pending: int = 0
     duplicates: int = 0
     dead: int = 0
-    messages: int = 0
+    messages: bool = False  # for the relay
 
 
 class Intake:
@@ -133,8 +133,9 @@ class _Attempt:
         ]
         direct = [event for event in events if event.stream.digest in ready]
         outcomes = effects.decide(direct, self.intake.handlers, self.context) if direct else []
-        self.stored.messages = effects.write(outcomes, self.new.values(), self.context)
-        self._insert(received, events, {id(event): outcome for event, outcome in outcomes})
+        parcels = effects.write(outcomes, self.new.values(), self.context)
+        self.stored.messages = bool(parcels)
+        self._insert(received, events, {id(event): outcome for event, outcome in outcomes}, parcels)
         self._set_aside([poison for poison in self.batch.poison if self._ours(poison)])
         return self.stored
 
@@ -189,7 +190,10 @@ class _Attempt:
             ready -= set(old.values()) - {row[1] for row in rows} | {old[row[0]] for row in due}
         return ready
 
-    def _insert(self, received: Sequence[Received], events: Sequence[Event], outcomes: Mapping[int, Outcome]) -> None:
+    def _insert(
+        self, received: Sequence[Received], events: Sequence[Event], outcomes: Mapping[int, Outcome],
+        parcels: Mapping[int, int],
+    ) -> None:  # fmt: skip
         rows = []
         for r, event in zip(received, events, strict=True):
             outcome = outcomes.get(id(event))
@@ -202,7 +206,8 @@ class _Attempt:
             headers = orjson.dumps(r.headers).decode() if r.headers else ""
             rows.append((
                 r.digest, event.stream.id, r.event_type, state, due, 0, reason, r.payload.decode(), headers, r.topic,
-                r.partition, r.offset, self.now, handled,
+                r.partition, r.offset, self.now, handled, outcome.decision if outcome is not None else "",
+                str(parcels.get(id(event), "")),
             ))  # fmt: skip
         # in the order of arrival: the keys that the database gives out are the order within a stream
         sql.insert(Inbox, COLUMNS, rows)

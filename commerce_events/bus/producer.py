@@ -23,9 +23,9 @@ from openedx_events.event_bus import EventBusProducer
 from openedx_events.event_bus.avro.serializer import AvroSignalSerializer
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from commerce_events import identity, topics, wire
+from commerce_events import topics, wire
+from commerce_events.bus import outbox
 from commerce_events.bus.messages import stock_headers
-from commerce_events.models import Outbox, OutboxBatch
 from commerce_events.validation import validate
 
 
@@ -58,13 +58,9 @@ class OutboxProducer(EventBusProducer):
             serializer = _serializer(signal)
             encoded = _avro(serializer, event_data)
             kept["schema"] = serializer.schema_string()
-        batch = OutboxBatch.objects.create(created_at=event_metadata.time)
-        Outbox.objects.create(
-            batch_id=batch.pk, stream_id=0, message_id=event_metadata.id, event_type=event_type, sequence=0,
-            slot=identity.foreign_digest(event_type, str(event_metadata.id)), topic=topic,
-            key=str(_value_at(event_data, event_key_field)), headers=orjson.dumps(kept).decode(), body=encoded,
-            created_at=event_metadata.time,
-        )  # fmt: skip
+        message_id, key = str(event_metadata.id), str(_value_at(event_data, event_key_field))
+        packed = outbox.pack(0, event_type, message_id, 0, "", topic, key, orjson.dumps(kept).decode(), encoded)
+        outbox.write_one(packed, event_metadata.time)
 
 
 def create_producer() -> OutboxProducer:

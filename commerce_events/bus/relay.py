@@ -30,11 +30,12 @@ from commerce_events.bus import outbox
 from commerce_events.bus.codec import Encoder
 from commerce_events.bus.lease import Lease
 from commerce_events.exceptions import TransientError
-from commerce_events.models import Resend
+from commerce_events.models import OutboxBatch, Resend
 
 log = logging.getLogger(__name__)
 
-BATCHES = 64
+#: Messages of one round, if they are more than one transaction's: what the process holds in memory.
+MESSAGES = 4000
 
 Report = Callable[[Any, Any], None]
 _Framed = tuple[outbox.Pending, str, bytes, list[tuple[str, str | bytes | None]]]
@@ -76,7 +77,7 @@ class Relay:
         self.full_topic, self.source = full_topic, source
         self._producer: Producer | None = None
 
-    def run(self, limit: int = BATCHES) -> int:
+    def run(self, most: int = MESSAGES) -> int:
         """One round: publish what waits. Returns the number of messages acknowledged; 0 also without the lease.
 
         Raises:
@@ -84,7 +85,7 @@ class Relay:
         """
         if not self.lease.hold():
             return 0
-        batch_ids = outbox.batches(limit)
+        batch_ids = outbox.batches(most)
         if batch_ids:
             messages = outbox.messages(batch_ids)
             done, offsets = self._publish(messages, batch_ids)
@@ -108,7 +109,7 @@ class Relay:
             return 0
         with transaction.atomic():
             current = outbox.current({stream for _, stream in wanted})
-            waiting = set(outbox.batches(100_000))
+            waiting = set(OutboxBatch.objects.values_list("pk", flat=True))
         messages = [message for listed in current.values() for message in listed if message.batch_id not in waiting]
         keys = sorted({message.batch_id for message in messages})
         messages.sort(key=lambda message: (message.batch_id, message.sequence))

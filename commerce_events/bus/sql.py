@@ -4,7 +4,7 @@ The ORM costs 10–15 µs of Python for each row that it writes; a consumer that
 These four functions are all the hand-written SQL there is. Each works inside the caller's transaction:
 
 - PostgreSQL: ``COPY … (FORMAT BINARY)`` for inserts, arrays bound on the server for updates and look-ups;
-- MariaDB and MySQL: multi-row ``VALUES`` whose literals are written here (the driver's own ``executemany`` takes four
+- MariaDB and MySQL: multi-row ``VALUES`` whose literals are written here (the driver's own ``executemany`` takes many
   times the processor time and splits at 64 KiB), text always through the connection's own escaping;
 - SQLite: ``executemany``.
 
@@ -22,7 +22,7 @@ from typing import Any
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from commerce_events.bus.values import Row, column, literal_of, python_values, row_literal, sqlite_rows, statements
+from commerce_events.bus.values import Row, column, literals, python_values, sqlite_rows, statements
 
 #: Values of one IN list where there are no arrays: SQLite's oldest limit.
 _IN_LIST = 900
@@ -47,7 +47,7 @@ def insert(model: type[models.Model], columns: Sequence[str], rows: Sequence[Row
                     copy.write_row(row)
         elif connection.vendor == "mysql":
             head = f"INSERT INTO {_table(model)} ({_names(model, tuple(columns))}) VALUES ".encode()
-            for values in statements(row_literal(connection, model, tuple(columns)), rows):
+            for values in statements(literals(connection, model, tuple(columns), rows)):
                 _execute_bytes(cursor, head + values)
         else:
             marks = ",".join("?" * len(columns))
@@ -83,10 +83,9 @@ def update(
             )
         elif connection.vendor == "mysql":
             sets = ",".join(f"t.`{field.column}` = v.v{i}" for i, field in enumerate(fields, 1))
-            literal = row_literal(connection, model, every)
-            aliases = ",".join(f"NULL AS v{i}" for i in range(len(every))).encode()
-            for part in batched(rows, 200):
-                values = b" UNION ALL SELECT ".join([aliases, *map(literal, part)])
+            aliases = ",".join(f"NULL AS v{i}" for i in range(len(every)))
+            for part in batched(literals(connection, model, every, rows), 200):
+                values = " UNION ALL SELECT ".join([aliases, *part]).encode()
                 # In this order and by this index: a small table would rather be scanned, and that waits for every
                 # locked row of it, ours or not.
                 _execute_bytes(cursor, b"UPDATE (SELECT %b) AS v STRAIGHT_JOIN %b AS t %b ON t.`%b` = v.v0 SET %b" % (
@@ -141,8 +140,8 @@ def select(
             found = bound.execute(f"{head} = ANY(%b::{kind}[]){tail}", [wanted], binary=True).fetchall()
         elif connection.vendor == "mysql":
             # One statement, because a lock order broken over several statements is no order.
-            literal = literal_of(connection, model, where)
-            _execute_bytes(cursor, f"{head} IN (".encode() + b",".join(map(literal, wanted)) + f"){tail}".encode())
+            listed = ",".join(literals(connection, model, (where,), [(value,) for value in wanted]))
+            _execute_bytes(cursor, f"{head} IN ({listed}){tail}".encode())
             found = list(cursor.fetchall())
         else:
             for part in batched(wanted, _IN_LIST):
@@ -152,9 +151,10 @@ def select(
 
 
 def _by_index(model: type[models.Model], name: str) -> str:
-    """MySQL's hint to find rows by a unique column; Django names such an index like its column."""
+    """MySQL's hint to find rows by an indexed column; Django names the index of a unique one like its column."""
     field = column(model, name)
-    return f"FORCE INDEX (`{'PRIMARY' if field.primary_key else field.column}`)"
+    composed = [found.name for found in model._meta.constraints if getattr(found, "fields", ())[:1] == (name,)]
+    return f"FORCE INDEX (`{'PRIMARY' if field.primary_key else composed[0] if composed else field.column}`)"
 
 
 def _connected(using: str) -> BaseDatabaseWrapper:

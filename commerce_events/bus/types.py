@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
-from uuid import UUID
 
 from commerce_events.topics import ORDER_TOPIC
 
@@ -54,6 +53,7 @@ class Event:
     id: int | None = None  # inbox primary key; None on the straight path, where the row is inserted as handled
     received_at: datetime | None = None
     headers: Mapping[str, str] = field(default_factory=dict)  # only for events that are not ours
+    parcels: str = ""  # where earlier attempts of it left messages, see ``outbox``
 
 
 @dataclass(slots=True, frozen=True)
@@ -79,7 +79,7 @@ class Message:
     """
 
     event_type: str
-    message_id: UUID
+    message_id: str  # a UUID
     sequence: int
     slot: str
     data: dict[str, Any]
@@ -97,12 +97,13 @@ class FollowUp:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one event. ``held``: a person must act; the reason says why."""
+    """What became of one event. ``held``: a person must act; the reason says why. ``decision`` is kept on its row."""
 
     messages: Sequence[Message] = ()
     follow_ups: Sequence[FollowUp] = ()
     held: str = ""
     alarms: Sequence[str] = ()
+    decision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from commerce_events import identity, topics
 from commerce_events.bus import inbox
+from commerce_events.bus.types import INTERNAL
 from commerce_events.models import Inbox, Stream
 from consumers.fulfillment import digests
 from consumers.fulfillment.data import Effect, Journey, Line, Step
@@ -22,6 +23,8 @@ from consumers.fulfillment.rules.state import WHOLE_ORDER, Pair
 
 __all__ = ["discard", "journey", "lines_of_learner", "retry"]
 
+_RULES = "rules"
+
 
 def journey(source: str, order_id: str) -> Journey | None:
     """Where an order's lines stand and how they came there; None if nothing was ever heard of it."""
@@ -29,20 +32,22 @@ def journey(source: str, order_id: str) -> Journey | None:
     stream = _stream(key)
     if stream is None:
         return None
-    steps = (
-        Step(
-            row.decided_at, row.event_type, row.attempt, row.actor,
-            tuple(Effect(*effect) for effect in orjson.loads(row.detail)), row.trace,
-        )
+    failed = [
+        Step(row.decided_at, row.event_type, row.attempt, _RULES, _effects(row), row.trace)
         for row in Attempt.objects.filter(stream_id=stream.pk).order_by("pk")
-    )  # fmt: skip
-    grants = Grant.objects.filter(stream_id=stream.pk).order_by("pk")
+    ]
+    decided = [
+        Step(row.handled_at or row.received_at, row.event_type, row.attempts + 1, _actor(row), _effects(row), "")
+        for row in Inbox.objects.filter(stream_id=stream.pk).exclude(decision="").order_by("pk")
+    ]
+    grants = Grant.objects.filter(stream_id=stream.pk).order_by("number")
+    steps = sorted(failed + decided, key=lambda step: step.decided_at)
     return Journey(key, stream.revision, stream.closed, _lines(grants), tuple(steps))
 
 
 def lines_of_learner(lms_user_id: int, course_key: str) -> tuple[Line, ...]:
     """Every order line that was ever bought for this learner and course, of whatever order, oldest first."""
-    return _lines(Grant.objects.filter(pair=digests.of_pair(Pair(lms_user_id, course_key))).order_by("pk"))
+    return _lines(Grant.objects.filter(pair=digests.of_pair(Pair(lms_user_id, course_key))).order_by("place"))
 
 
 def retry(
@@ -81,6 +86,16 @@ def discard(source: str, order_id: str, line_ids: Iterable[str], actor: str) -> 
         return False
     inbox.enqueue(LINES_DISCARDED, key, {"order_key": key, "line_ids": list(line_ids), "actor": actor})
     return True
+
+
+def _effects(row: Inbox | Attempt) -> tuple[Effect, ...]:
+    kept = row.decision if isinstance(row, Inbox) else row.detail
+    return tuple(Effect(*effect) for effect in orjson.loads(kept))
+
+
+def _actor(row: Inbox) -> str:
+    """The person who asked for a decision; only our own internal events can name one."""
+    return str(orjson.loads(row.payload).get("actor") or _RULES) if row.event_type.startswith(INTERNAL) else _RULES
 
 
 def _stream(key: str) -> Stream | None:

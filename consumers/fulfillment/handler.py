@@ -104,7 +104,6 @@ class FulfillmentHandler:
             if "order_number" in event.data:
                 rows.order_numbers[event.stream.key] = event.data["order_number"]
         rows.write()
-        ledger.write_attempts([(event, decision.lines) for event, decision in decided], context.now)
         outcomes = self._tell(decided, rows.order_numbers, context)
         changes = _changes(rows, found)
         return outcomes, self.gateway.apply(changes) if changes else {}
@@ -144,7 +143,8 @@ class FulfillmentHandler:
             messages = teller.results(stream, number, decision.lines, attempt)
             if decision.requests:
                 messages += self._requests(teller, event, decision, number)
-            outcomes.append(Outcome(messages, _timers(stream.key, decision, context), alarms=_alarms(decision)))
+            timers, kept = _timers(stream.key, decision, context), ledger.kept(decision.lines)
+            outcomes.append(Outcome(messages, timers, alarms=_alarms(decision), decision=kept))
         return outcomes
 
     def _requests(self, teller: Teller, event: Event, decision: Decision, number: str) -> list[Message]:

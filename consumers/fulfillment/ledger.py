@@ -6,34 +6,32 @@ Grants are read *after* the course access is locked, because another order of th
 """
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from commerce_events.bus import sql
-from commerce_events.bus.types import INTERNAL, Event, Stream
+from commerce_events.bus.types import Stream
 from consumers.fulfillment import digests, models
 from consumers.fulfillment.rules.decision import LineResult
 from consumers.fulfillment.rules.state import Access, Book, Grant, Order, Pair, Seat
 
 #: Columns that never change once a grant is written, then those that do.
-_IDENTITY = ("stream_id", "line_digest", "order_key", "order_number", "line_id")
+_IDENTITY = ("stream_id", "number", "order_key", "order_number", "line_id")
 _CONTENT = (
-    "state", "pair", "lms_user_id", "course_key", "product_kind", "mode", "paid_at", "quantity", "seats_used",
+    "state", "pair", "place", "lms_user_id", "course_key", "product_kind", "mode", "paid_at", "quantity", "seats_used",
     "refunded_total", "ordered_quantity", "is_full", "chargeback", "hint", "found", "content", "outcome", "reason",
+    "base", "last_mode", "last_active",
 )  # fmt: skip
 _READ = (
-    "id", "stream_id", "order_number", "order_key", "line_id", "state", "lms_user_id", "course_key", "product_kind",
-    "mode", "paid_at", "quantity", "seats_used", "refunded_total", "ordered_quantity", "is_full", "chargeback", "hint",
-    "found", "content", "outcome", "reason",
+    "id", "stream_id", "order_number", "base", "last_mode", "last_active", "order_key", "line_id", "state",
+    "lms_user_id", "course_key", "product_kind", "mode", "paid_at", "quantity", "seats_used", "refunded_total",
+    "ordered_quantity", "is_full", "chargeback", "hint", "found", "content", "outcome", "reason", "place",
 )  # fmt: skip
-_ACCESS = ("pair", "lms_user_id", "course_key", "base", "last_mode", "last_active")
 _WAITING = (
     "stream_id", "line_digest", "order_key", "line_id", "email_digest", "username_digest", "lms_user_id", "learner",
 )  # fmt: skip
-_ATTEMPT = ("stream_id", "event_digest", "event_type", "attempt", "actor", "decided_at", "detail", "trace")
 
 
 class Ledger:
@@ -60,7 +58,7 @@ class Ledger:
                 known[stream.id] = stream
                 orders[key] = Order(key, {}, stream.revision, stream.closed)
         waiting = False
-        for row in sql.select(models.Grant, _READ, "stream_id", sorted(known)):
+        for row in sql.select(models.Grant, _READ, "stream_id", sorted(known), order_by="number"):
             grant = _grant(row)
             orders[grant.order_key].grants[grant.line_id] = grant
             self.order_numbers[grant.order_key] = row[2]
@@ -74,27 +72,29 @@ class Ledger:
     def lock_pairs(self, pairs: Collection[Pair]) -> list[Pair]:
         """Lock the course access of these pairs and read what stands behind it: every grant, of whatever order.
 
-        A pair without a row is not locked: whoever writes it first wins, the other is rolled back and decides again.
+        The access is in the pair's first grant. A pair without any is not locked: whoever writes it first wins, the
+        other is rolled back and decides again.
 
         Returns:
             The pairs in lock order.
         """
         book = self.book
         by_digest = sorted((digests.of_pair(pair), pair) for pair in pairs)
-        columns = ("id", *_ACCESS)
-        locked: list[bytes] = []
-        rows = sql.select(models.CourseAccess, columns, "pair", [digest for digest, _ in by_digest], lock=True)
-        for row_id, digest, user, course_key, base, mode, is_active in rows:
-            pair = Pair(user, course_key)
-            book.accesses[pair] = Access(pair, base, None if mode is None else Seat(mode, is_active), [], row_id)
-            locked.append(digest)
+        wanted = [digest for digest, _ in by_digest]
+        locked = [row[0] for row in sql.select(models.Grant, ("pair",), "pair", wanted, lock=True, extra="place = 0")]
         own = {stream.id for stream in self.streams.values()}
-        for row in sorted(sql.select(models.Grant, _READ, "pair", locked)):
+        # Read after the lock, in the order of their places: the first of each pair comes first.
+        for row in sorted(sql.select(models.Grant, _READ, "pair", locked), key=_place):
             grant = _grant(row)
+            assert grant.pair is not None  # it was found by its pair
             self.order_numbers.setdefault(grant.order_key, row[2])
             if row[1] in own:  # read again: what stood there before the lock may be out of date
                 book.orders[grant.order_key].grants[grant.line_id] = grant
-            if grant.pair in book.accesses:
+            if grant.place == 0:
+                base, mode, is_active = row[3:6]
+                last_set = None if mode is None else Seat(mode, is_active)
+                book.accesses[grant.pair] = Access(grant.pair, base, last_set, [grant])
+            else:
                 book.accesses[grant.pair].grants.append(grant)
         return [pair for _, pair in by_digest]
 
@@ -102,21 +102,20 @@ class Ledger:
 
     def write(self) -> None:
         """Write what the rules changed."""
-        self._write_accesses()
         new: list[tuple[Any, ...]] = []
         changed: list[tuple[Any, ...]] = []
         began: list[Grant] = []
         ended: list[Grant] = []
+        self._place()
         for key, order in self.book.orders.items():
             stream, number = self.streams[key], self.order_numbers.get(key, "")
             if order.dirty:
                 stream.revision, stream.closed, stream.dirty = order.revision, order.closed, True
-            for grant in order.grants.values():
+            for line_number, grant in enumerate(order.grants.values()):
                 if grant.id is None:
-                    line_id = grant.line_id
-                    new.append((stream.id, digests.of_line(line_id), key, number, line_id, *_content(grant)))
+                    new.append((stream.id, line_number, key, number, grant.line_id, *self._content(grant)))
                 elif grant.dirty:
-                    changed.append((grant.id, *_content(grant)))
+                    changed.append((grant.id, *self._content(grant)))
                 else:
                     continue
                 if grant.state == "waiting":
@@ -124,28 +123,55 @@ class Ledger:
                 elif (key, grant.line_id) in self._waited:
                     ended.append(grant)
         changed += [
-            (grant.id, *_content(grant))
+            (grant.id, *self._content(grant))
             for access in self.book.accesses.values()
             for grant in access.grants
             if grant.dirty and grant.order_key not in self.streams  # of another order, guarded by the course access
         ]
+        new.sort(key=_pair_and_place)  # two writers of the same new pairs must meet in one order
         sql.insert(models.Grant, (*_IDENTITY, *_CONTENT), new)
         sql.update(models.Grant, _CONTENT, sorted(changed))
         if began or ended:
             self._write_waiting(began, ended)
 
-    def _write_accesses(self) -> None:
-        new, changed = [], []
-        for pair, access in self.book.accesses.items():
+    def _place(self) -> None:
+        """Give each grant that came to a pair its place there; the first carries the pair's access."""
+        accesses = self.book.accesses
+        taken: dict[Pair, int] = {}
+        for order in self.book.orders.values():
+            for grant in order.grants.values():
+                pair = grant.pair
+                if pair is None or grant.place is not None:
+                    continue
+                place = taken.get(pair)
+                if place is None:
+                    access = accesses.get(pair)
+                    places = [known.place for known in access.grants if known.place is not None] if access else ()
+                    place = max(places, default=-1) + 1
+                grant.place, grant.dirty = place, True
+                taken[pair] = place + 1
+        for access in accesses.values():
             if access.dirty:
-                mode, is_active = access.last_set if access.last_set is not None else (None, False)
-                if access.id is None:
-                    new.append((digests.of_pair(pair), *pair, access.base, mode, is_active))
-                else:
-                    changed.append((access.id, access.base, mode, is_active))
-        new.sort()  # two writers of the same new pairs must meet in one order
-        sql.insert(models.CourseAccess, _ACCESS, new)
-        sql.update(models.CourseAccess, ("base", "last_mode", "last_active"), sorted(changed))
+                for grant in access.grants:
+                    if grant.place == 0:
+                        grant.dirty = True
+
+    def _content(self, grant: Grant) -> tuple[Any, ...]:
+        pair = grant.pair
+        digest = user = base = mode = None
+        is_active = False
+        if pair is not None:
+            digest, user = digests.of_pair(pair), pair[0]
+            if grant.place == 0 and (access := self.book.accesses.get(pair)) is not None:
+                base = access.base
+                if access.last_set is not None:
+                    mode, is_active = access.last_set
+        return (
+            grant.state, digest, grant.place, user, grant.course_key, grant.product_kind, grant.mode, grant.paid_at,
+            grant.quantity, grant.seats_used, grant.refunded_total, grant.ordered_quantity, grant.is_full,
+            grant.chargeback, grant.hint, grant.found, grant.content or None, grant.outcome, grant.reason, base, mode,
+            is_active,
+        )  # fmt: skip
 
     def _write_waiting(self, began: Sequence[Grant], ended: Sequence[Grant]) -> None:
         streams = sorted({self.streams[grant.order_key].id for grant in (*began, *ended)})
@@ -165,43 +191,29 @@ class Ledger:
         sql.insert(models.WaitingLine, _WAITING, rows)
 
 
-def write_attempts(decided: Iterable[tuple[Event, Sequence[LineResult]]], now: datetime) -> None:
-    """One row for each event that was decided: what was found, what was done, and why."""
-    sql.insert(models.Attempt, _ATTEMPT, [
-        (event.stream.id, event.digest, event.event_type, event.attempts + 1, _actor(event), now, detail(lines), "")
-        for event, lines in decided
-    ])  # fmt: skip
-
-
-def _actor(event: Event) -> str:
-    """The person who asked for a decision; only our own internal events can name one."""
-    return str(event.data.get("actor") or "rules") if event.event_type.startswith(INTERNAL) else "rules"
-
-
-def detail(lines: Sequence[LineResult]) -> str:
-    """What an attempt did to each line, as its row keeps it."""
+def kept(lines: Sequence[LineResult]) -> str:
+    """What is kept of a decision: what it did to each line."""
     return orjson.dumps([
         (r.line_id, r.action, r.refund_id, r.outcome, r.reason_code, r.mode_before, r.mode_after) for r in lines
     ]).decode()  # fmt: skip
 
 
-def _content(grant: Grant) -> tuple[Any, ...]:
-    pair = grant.pair
-    digest, user = (digests.of_pair(pair), pair[0]) if pair is not None else (None, None)
-    return (
-        grant.state, digest, user, grant.course_key, grant.product_kind, grant.mode, grant.paid_at, grant.quantity,
-        grant.seats_used, grant.refunded_total, grant.ordered_quantity, grant.is_full, grant.chargeback, grant.hint,
-        grant.found, grant.content or None, grant.outcome, grant.reason,
-    )  # fmt: skip
-
-
 def _grant(row: tuple[Any, ...]) -> Grant:
     (
-        row_id, _, _, order_key, line_id, state, user, course_key, product_kind, mode, paid_at, quantity, seats_used,
-        refunded_total, ordered_quantity, is_full, chargeback, hint, found, content, outcome, reason,
+        row_id, _, _, _, _, _, order_key, line_id, state, user, course_key, product_kind, mode, paid_at, quantity,
+        seats_used, refunded_total, ordered_quantity, is_full, chargeback, hint, found, content, outcome, reason,
+        place,
     ) = row  # fmt: skip
     return Grant(
         order_key, line_id, state, None if user is None else Pair(user, course_key), product_kind, course_key, mode,
         paid_at, quantity, seats_used, refunded_total, ordered_quantity, is_full, chargeback, hint, found,
-        content or b"", outcome, reason, None, row_id,
+        content or b"", outcome, reason, None, row_id, place,
     )  # fmt: skip
+
+
+def _place(row: tuple[Any, ...]) -> Any:
+    return row[-1]
+
+
+def _pair_and_place(row: tuple[Any, ...]) -> tuple[bytes, int]:
+    return row[6] or b"", row[7] or 0

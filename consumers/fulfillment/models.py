@@ -5,7 +5,7 @@ text is an identity: every look-up goes by a digest, because MariaDB's collation
 blanks.
 
 Locks: the rows of an order are guarded by its ``commerce_events.Stream`` row; the grants of a learner in a course, of
-whatever order, by that pair's :class:`CourseAccess` row.
+whatever order, by the first grant of that pair, which holds the pair's course access.
 """
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ from commerce_events.bus.fields import DigestField
 class Grant(models.Model):
     """One order line in the ledger, or the tombstone of one that was refunded before it was paid.
 
-    ``pair`` is the digest of learner and course once both are known; from then on the row is guarded by the course
-    access of that pair. ``content`` is the digest of what may never change in a line.
+    ``pair`` is the digest of learner and course once both are known. ``place`` counts the grants of a pair, of whatever
+    order: the first, 0, holds the pair's **course access** and is its lock (docs/decisions/0014-six-rows.rst).
+    ``base`` is the mode that anyone but us set last, if it was active; ``last_mode`` and ``last_active`` are the
+    enrollment that we set (or found right) last: when the platform shows another one, somebody else was there.
+
+    ``content`` is the digest of what may never change in a line.
 
     .. no_pii: while a line waits for its learner, a WaitingLine beside it names that person
     """
 
     stream_id = models.BigIntegerField()  # the order
-    line_digest = DigestField()
+    number = models.IntegerField()  # of the line in its order, as the ledger met them
     order_key = models.CharField(max_length=161)
     order_number = models.CharField(max_length=255)
     line_id = models.CharField(max_length=128)
     state = models.CharField(max_length=12)  # waiting held active refunded kept released overridden skipped failed
     pair = DigestField(null=True)
+    place = models.IntegerField(null=True)
     lms_user_id = models.BigIntegerField(null=True)
     course_key = models.CharField(max_length=255, default="", blank=True)
     product_kind = models.CharField(max_length=64)
@@ -46,10 +51,15 @@ class Grant(models.Model):
     content = DigestField(null=True)
     outcome = models.CharField(max_length=12, default="", blank=True)
     reason = models.CharField(max_length=64, default="", blank=True)
+    base = models.CharField(max_length=32, null=True)
+    last_mode = models.CharField(max_length=32, null=True)  # null: never set by us
+    last_active = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["stream_id", "line_digest"], name="ful_grant_line")]
-        indexes = [models.Index(fields=["pair"], name="ful_grant_pair")]
+        constraints = [
+            models.UniqueConstraint(fields=["stream_id", "number"], name="ful_grant_line"),
+            models.UniqueConstraint(fields=["pair", "place"], name="ful_grant_pair"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.order_key} {self.line_id}: {self.state}"
@@ -86,35 +96,12 @@ class WaitingLine(models.Model):
         return f"{self.order_key} waits"
 
 
-class CourseAccess(models.Model):
-    """The access of one learner to one course: whatever several orders, refunds and staff have made of it.
-
-    ``base`` is the mode that anyone but us set last, if it was active; ``last_mode`` and ``last_active`` are the
-    enrollment that we set (or found right) last: when the platform shows another one, somebody else was there. The row
-    is the lock of the pair.
-
-    .. no_pii:
-    """
-
-    pair = DigestField(unique=True)  # of user id and course key
-    lms_user_id = models.BigIntegerField()
-    course_key = models.CharField(max_length=255)
-    base = models.CharField(max_length=32, null=True)
-    last_mode = models.CharField(max_length=32, null=True)  # null: never set by us
-    last_active = models.BooleanField(default=False)
-
-    class Meta:
-        verbose_name_plural = "course accesses"
-
-    def __str__(self) -> str:
-        return f"{self.lms_user_id} in {self.course_key}"
-
-
 class Attempt(models.Model):
-    """One decision on one event: what was found, what was done to each line, and why. Append-only.
+    """An attempt to decide an event that failed, and what the store was told of it. Append-only.
 
-    ``detail`` is JSON, ``[[line_id, action, refund_id, outcome, reason, before, after], …]``; ``trace`` is the error of
-    an attempt that failed: its class and frames, never its text, which may quote personal data.
+    What was decided in the end stands on the event's own row (``commerce_events.Inbox.decision``). ``detail`` is JSON
+    as there, ``[[line_id, action, refund_id, outcome, reason, before, after], …]``; ``trace`` is the error: its class
+    and frames, never its text, which may quote personal data.
 
     .. no_pii:
     """
@@ -123,10 +110,9 @@ class Attempt(models.Model):
     event_digest = DigestField()
     event_type = models.CharField(max_length=128)
     attempt = models.IntegerField(default=1)
-    actor = models.CharField(max_length=150, default="rules")  # or the person who acted in the console
     decided_at = models.DateTimeField()
     detail = models.TextField(default="[]")
     trace = models.TextField(default="", blank=True)
 
     def __str__(self) -> str:
-        return f"{self.event_type} #{self.attempt} by {self.actor}"
+        return f"{self.event_type} #{self.attempt}"

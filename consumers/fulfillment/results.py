@@ -37,7 +37,7 @@ class Teller:
             sequence = self.context.sequence(n)
             result_id = identity.result_id(installation, epoch, key, line_id, action, refund_id, n)
             data = {
-                "result_id": str(result_id),
+                "result_id": result_id,
                 "installation": installation,
                 "source": source,
                 "order_id": order_id,
@@ -79,7 +79,7 @@ class Teller:
             slot(request.line_id, "request", None),
             {
                 "refund_request": {
-                    "request_id": str(request_id),
+                    "request_id": request_id,
                     "source": source,
                     "order_id": order_id,
                     "order_key": key,
@@ -106,7 +106,7 @@ class Teller:
             context.installation, context.epoch, stream.key, line_id or "", action, refund_id or "", n
         )
         if argument == "fulfillment":
-            data = {**data, "result_id": str(renewed_id), "sequence": context.sequence(n)}
+            data = {**data, "result_id": renewed_id, "sequence": context.sequence(n)}
         # A refund request keeps its id: the store must not decide about the same money twice.
         return Message(event_type, renewed_id, context.sequence(n), slot(line_id, action, refund_id), {argument: data})
 

@@ -41,8 +41,8 @@ def reject(event: Event, context: Context) -> Outcome:
         for line_id in line_ids
         if results.slot(line_id, action, refund_id) not in told
     ]
-    ledger.write_attempts([(event, lines)], context.now)
-    return Outcome(Teller(context).results(event.stream, data.get("order_number") or "", lines, event.attempts + 1))
+    messages = Teller(context).results(event.stream, data.get("order_number") or "", lines, event.attempts + 1)
+    return Outcome(messages, decision=ledger.kept(lines))
 
 
 def failure(event: Event, error: Exception, held: str, context: Context) -> Outcome:
@@ -67,9 +67,9 @@ def failure(event: Event, error: Exception, held: str, context: Context) -> Outc
         ]  # fmt: skip
     sql.insert(
         Attempt,
-        ("stream_id", "event_digest", "event_type", "attempt", "actor", "decided_at", "detail", "trace"),
-        [(event.stream.id, event.digest, event.event_type, event.attempts, "rules", context.now,
-          ledger.detail(lines), trace(error))],
+        ("stream_id", "event_digest", "event_type", "attempt", "decided_at", "detail", "trace"),
+        [(event.stream.id, event.digest, event.event_type, event.attempts, context.now, ledger.kept(lines),
+          trace(error))],
     )  # fmt: skip
     return Outcome(Teller(context).results(event.stream, event.data.get("order_number") or "", lines, event.attempts))
 

@@ -126,7 +126,7 @@ def test_each_kind_is_set_aside_with_its_bytes_and_no_order_suffers(
     # nobody's address is in a log or in a result
     assert CANARY not in ended.stderr + ended.stdout
     assert CANARY not in json.dumps(told)
-    assert not any(CANARY.encode() in bytes(row.body) for row in Outbox.objects.all())
+    assert not any(CANARY.encode() in bytes(row.messages) for row in Outbox.objects.all())
 
 
 def test_an_order_of_a_megabyte_is_handled(postgresql: Any, shop: Shop, processes: Processes) -> None:

@@ -63,6 +63,7 @@ class Grant:
     reason: str = ""
     learner: dict[str, Any] | None = None  # identifiers, kept only while the line waits (personal data)
     id: int | None = None
+    place: int | None = None  # among its pair's grants; 0 keeps the pair's access in its row
     dirty: bool = False
     product: dict[str, Any] | None = None  # what else the line says of its product: sku, credit_provider, course_uuid
 
@@ -90,7 +91,6 @@ class Access:
     base: str | None = None
     last_set: Seat | None = None
     grants: list[Grant] = field(default_factory=list)  # every grant of every order for this pair, oldest first
-    id: int | None = None
     dirty: bool = False
 
 

@@ -47,7 +47,7 @@ def test_a_handler_that_raises_leaves_the_whole_batch_pending(database: TestData
     bus = Bus(Recording())
     bus.handler.failing = {"paid 2": [KeyError("x")]}
     stored = bus.take(paid("1"), paid("2"))
-    assert (stored.handled, stored.pending, stored.messages) == (0, 2, 0)
+    assert (stored.handled, stored.pending, stored.messages) == (0, 2, False)
     assert Position.objects.get().offset == 2
     bus.work()
     assert states() == [("handled", "")] * 2

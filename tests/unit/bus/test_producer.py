@@ -12,6 +12,7 @@ from openedx_events.learning.data import UserData, UserPersonalData
 from openedx_events.learning.signals import STUDENT_REGISTRATION_COMPLETED
 
 from commerce_events import signals, topics, wire
+from commerce_events.bus import outbox
 from commerce_events.bus.producer import create_producer
 from commerce_events.exceptions import ContractError
 from commerce_events.models import Outbox, OutboxBatch
@@ -101,7 +102,8 @@ def test_an_order_that_breaks_the_contract_fails_in_the_callers_transaction(data
 
 def test_headers_are_the_events_own(database: TestDatabase) -> None:
     metadata = send_order("1")
-    kept = orjson.loads(Outbox.objects.get().headers)
+    (message,) = outbox.messages(OutboxBatch.objects.values_list("pk", flat=True))
+    kept = orjson.loads(message.headers)
     assert kept["ce_id"] == str(metadata.id) != str(uuid4())
     assert datetime.fromisoformat(kept["ce_time"]) == metadata.time
     assert metadata.time.tzinfo is not None and metadata.time <= datetime.now(UTC)

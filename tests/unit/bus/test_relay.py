@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -14,7 +14,8 @@ from commerce_events.bus.lease import Lease
 from commerce_events.bus.relay import Relay
 from commerce_events.bus.types import Message, Stream
 from commerce_events.exceptions import TransientError
-from commerce_events.models import OutboxBatch, Resend
+from commerce_events.identity import text_digest
+from commerce_events.models import Inbox, OutboxBatch, Resend
 from commerce_events.testing import builders
 from tests.engines.schema import TestDatabase
 from tests.unit.bus.brokers import Broker
@@ -46,15 +47,19 @@ class Site:
         encoder = Encoder(registry, True)
         self.relay = Relay(broker.producer, encoder, self.lease, lambda name: f"test-{name}", "openedx/lms")
 
-    def write(self, *words: str, stream: int = 1, first: int = 1, slot: str = "") -> list[UUID]:
+    def write(self, *words: str, stream: int = 1, first: int = 1, slot: str = "") -> list[str]:
         """One batch of one stream; each message carries its word as its order id."""
         row = Stream(stream, bytes([stream]) * 32, f"shop:{stream}")
         messages = [
-            (row, Message(topics.ORDER_PAID_TYPE, uuid4(), first + i, slot or word, builders.order_paid(word)))
+            Message(topics.ORDER_PAID_TYPE, str(uuid4()), first + i, slot or word, builders.order_paid(word))
             for i, word in enumerate(words)
         ]
-        outbox.write(messages, NOW)
-        return [message.message_id for _, message in messages]
+        (parcel,) = outbox.write([(row, messages)], NOW)
+        Inbox.objects.create(
+            digest=text_digest(messages[0].message_id), stream_id=stream, event_type="test", state=Inbox.State.HANDLED,
+            payload="{}", received_at=NOW, parcels=str(parcel),
+        )  # fmt: skip
+        return [message.message_id for message in messages]
 
     @property
     def sent(self) -> list[str]:

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, connections, transaction
 
 from commerce_events.models import Inbox, Stream
-from consumers.fulfillment.models import CourseAccess, Grant
+from consumers.fulfillment.models import Grant
 from tests.engines.schema import TestDatabase
 from tests.unit.fulfillment.site import Site, paid
 
@@ -55,7 +55,7 @@ def test_a_request_waits_for_no_lock_of_the_handle_stage(site: Site, database: T
             ada.save()
 
     with transaction.atomic():
-        for model in (Stream, CourseAccess, Grant, Inbox):
+        for model in (Stream, Grant, Inbox):
             list(model.objects.select_for_update())  # type: ignore[attr-defined]
         assert ends(request, within=10)
     assert site.stage.due(site.now, 10)
