@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from contextlib import suppress
 
 import pytest
 
@@ -34,10 +35,11 @@ def test_the_judge_of_these_tests_sees_what_is_wrong() -> None:
     assert overtaken(["1-2", "2-1", "1-1"]) == [("1-1", "1-2")]
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_no_message_of_a_stream_is_overtaken_whatever_fails(seed: int, database: TestDatabase) -> None:
+@pytest.mark.parametrize("room", [2, float("inf")])
+@pytest.mark.parametrize("seed", range(2))
+def test_no_message_of_a_stream_is_overtaken_whatever_fails(seed: int, room: float, database: TestDatabase) -> None:
     chance = random.Random(seed)
-    broker = Broker(refuses=lambda value: chance.random() < 0.1, room=chance.choice([1, 3, float("inf")]))
+    broker = Broker(refuses=lambda value: chance.random() < 0.1, room=room)
     site = Site(broker, lease=0.1)
     written, sequence = [], defaultdict[int, int](int)
     for _ in range(40):
@@ -49,10 +51,8 @@ def test_no_message_of_a_stream_is_overtaken_whatever_fails(seed: int, database:
         written += names
     for _ in range(400):
         broker.takes = chance.choice([0, 4, float("inf"), float("inf")])
-        try:
+        with suppress(TransientError):
             site.relay.run(limit=chance.randint(1, 8))
-        except TransientError:
-            pass
         if not OutboxBatch.objects.exists():
             break
     assert set(site.sent) == set(written), f"lost with seed {seed}"
