@@ -73,6 +73,8 @@ TRANSITIONS = (
     Transition("waiting", "paid", "held", "the same, and a person must act"),
     Transition("waiting", "paid", "failed", "the same, and it may not be served"),
     Transition("waiting", "retry", "active", "a person asked before the account's own news came"),
+    Transition("waiting", "retry", "held", "the same; now a person must act"),
+    Transition("waiting", "retry", "failed", "the same, and it may not be served"),
     Transition("waiting", "refund", "skipped", "the wait ends (R18b)"),
     Transition("waiting", "refund", "kept", "the account had just come, and the refund keeps the access"),
     Transition("waiting", "expiry", "failed", "it waited long enough (R5)"),
