@@ -52,7 +52,7 @@ def test_no_message_of_a_stream_is_overtaken_whatever_fails(seed: int, room: flo
     for _ in range(400):
         broker.takes = chance.choice([0, 4, float("inf"), float("inf")])
         with suppress(TransientError):
-            site.relay.run(limit=chance.randint(1, 8))
+            site.relay.run(chance.randint(1, 12))
         if not OutboxBatch.objects.exists():
             break
     assert set(site.sent) == set(written), f"lost with seed {seed}"
