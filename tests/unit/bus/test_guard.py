@@ -1,0 +1,168 @@
+"""A database that was restored from a backup is noticed before anything is decided on it, and once."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from django.db import connections
+from django.utils import timezone
+
+from commerce_events import identity, topics, wire
+from commerce_events.bus import clients, kafka, positions
+from commerce_events.bus.conf import bus_settings
+from commerce_events.bus.guard import RELAY_LEASE, Guard, installation
+from commerce_events.bus.types import RENEW
+from commerce_events.contract import examples
+from commerce_events.exceptions import OperatorError, TransientError
+from commerce_events.models import Inbox, Installation, Lease, Stream
+from commerce_events.registry import Registry
+from tests.engines.broker import Broker
+from tests.engines.schema import TestDatabase
+
+KEY = "shop:1"
+RESULT = topics.RESULT_TYPES["completed"]
+
+
+class Site:
+    """What the guard compares: positions and committed offsets, results on the topic, streams in the database."""
+
+    def __init__(self, broker: Broker, prefix: str) -> None:
+        self.broker = broker
+        self.settings = bus_settings()
+        self.registry = Registry(broker.registry_url)
+        self.topic = f"{prefix}-{topics.ORDER_TOPIC}"
+        self.results = f"{prefix}-{topics.FULFILLMENT_TOPIC}"
+
+    @property
+    def guard(self) -> Guard:
+        return Guard(self.settings, self.registry)
+
+    def stand(self, offset: int, partition: int = 0) -> None:
+        positions.start(self.settings.group, self.topic, partition, offset, "")
+
+    def commit(self, offset: int, partition: int = 0) -> None:
+        client = clients.onlooker(self.settings)
+        kafka.commit(client, {(self.topic, partition): offset})
+        kafka.close(client)
+
+    def stream(self, key: str = KEY) -> None:
+        digest = identity.stream_digest(topics.ORDER_TOPIC, key)
+        Stream.objects.create(digest=digest, topic=topics.ORDER_TOPIC, key=key)
+
+    def relayed(self, **delivered: int) -> None:
+        """A relay of this database has published up to these offsets of partitions p0, p1 …"""
+        noted = {self.results: {partition.removeprefix("p"): offset for partition, offset in delivered.items()}}
+        Lease.objects.create(name=RELAY_LEASE, expires_at=timezone.now(), delivered=noted)
+
+    def publish(self, epoch: int, slug: str = "test-lms", key: str = KEY, partition: int = 0) -> None:
+        """A result as a relay publishes it."""
+        body = examples.valid(RESULT)
+        source, order_id = key.split(":")
+        body["fulfillment"] |= {
+            "installation": slug, "sequence": (epoch << 32) + 1, "order_key": key, "source": source,
+            "order_id": order_id,
+        }  # fmt: skip
+        schema_id = self.registry.register(topics.subject(self.results, RESULT), wire.schema_text(RESULT))
+        producer = Producer({"bootstrap.servers": self.broker.bootstrap})
+        headers: Any = wire.headers(RESULT, uuid.uuid4(), datetime.now(UTC), "test")
+        producer.produce(
+            self.results, key=key.encode(), value=wire.frame(schema_id, wire.encode(RESULT, body)), headers=headers,
+            partition=partition,
+        )  # fmt: skip
+        assert producer.flush(20) == 0
+
+    def renewed(self) -> list[str]:
+        streams = dict(Stream.objects.values_list("id", "key"))
+        return [streams[i] for i in Inbox.objects.filter(event_type=RENEW).values_list("stream_id", flat=True)]
+
+
+@pytest.fixture
+def site(database: TestDatabase, broker: Broker, prefix: str) -> Site:
+    return Site(broker, prefix)
+
+
+def test_a_site_that_has_just_been_installed_is_trusted(site: Site) -> None:
+    assert site.guard.check() is False
+    row = Installation.objects.get()
+    assert (row.slug, row.epoch) == ("test-lms", 1)
+
+
+def test_a_position_at_or_above_the_committed_offset_is_trusted(site: Site) -> None:
+    site.stand(5)
+    site.commit(5)
+    assert site.guard.check() is False
+    site.stand(9, partition=1)
+    site.commit(3, partition=1)
+    assert site.guard.check() is False
+    assert Installation.objects.get().epoch == 1
+
+
+def test_a_committed_offset_above_the_position_begins_an_epoch_once(site: Site) -> None:
+    site.stand(5)
+    site.commit(7)
+    site.relayed()
+    assert site.guard.check() is True
+    row = Installation.objects.get()
+    assert row.epoch == 2
+    assert f"{site.topic}[0]" in row.epoch_reason
+    assert site.guard.check() is False, "another process that sees the same evidence begins no epoch of its own"
+    assert Installation.objects.get().epoch == 2
+
+
+def test_streams_whose_results_were_published_after_the_backup_are_renewed(site: Site) -> None:
+    site.stream()
+    site.stream("shop:2")
+    site.publish(1, key="shop:2")
+    site.publish(3)
+    site.relayed(p0=1)  # the first result was known when the backup was made, the second was not
+    site.stand(5)
+    site.commit(7)
+    assert site.guard.check() is True
+    assert site.renewed() == [KEY]
+    assert Installation.objects.get().epoch == 4, "above every epoch that was published"
+
+
+def test_an_empty_database_whose_installation_has_published_is_a_restored_one(site: Site) -> None:
+    site.publish(6)
+    assert site.guard.check() is True
+    assert Installation.objects.get().epoch == 7
+    assert site.guard.check() is False
+
+
+def test_results_of_another_installation_say_nothing(site: Site) -> None:
+    site.publish(6, slug="other-lms")
+    assert site.guard.check() is False
+    assert Installation.objects.get().epoch == 1
+
+
+def test_a_halted_partition_says_nothing(site: Site) -> None:
+    site.stand(5)
+    stand = positions.load(site.settings.group, [site.topic])[site.topic, 0]
+    positions.halt(site.settings.group, stand, kafka.Log(9, 20), "offsets_expired", datetime.now(UTC))
+    site.commit(7)
+    site.relayed()
+    assert site.guard.check() is False
+
+
+def test_a_database_of_another_installation_is_refused(site: Site) -> None:
+    installation("other-lms")
+    with pytest.raises(OperatorError, match="other-lms") as refused:
+        site.guard.check()
+    assert "never changes" in refused.value.hint
+
+
+def test_while_the_broker_is_away_nothing_may_be_decided(
+    database: TestDatabase, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "TIMEOUT", 1.0)
+    settings.EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = "127.0.0.1:9"
+    away = bus_settings()
+    positions.start(away.group, away.full_topic(topics.ORDER_TOPIC), 0, 5, "")
+    with pytest.raises(TransientError):
+        Guard(away, away.registry()).check()
+    assert Installation.objects.get().epoch == 1
+    connections.close_all()
