@@ -10,7 +10,7 @@ from commerce_events.bus import outbox, sql
 from commerce_events.bus.failures import is_transient
 from commerce_events.bus.types import Context, Event, Outcome
 from consumers.fulfillment import ledger, results
-from consumers.fulfillment.models import Attempt
+from consumers.fulfillment.models import Attempt, Grant
 from consumers.fulfillment.results import Teller
 from consumers.fulfillment.rules.decide import ORDER_PAID, ORDER_REFUNDED
 from consumers.fulfillment.rules.decision import LineResult
@@ -50,7 +50,7 @@ def failure(event: Event, error: Exception, held: str, context: Context) -> Outc
 
     A line whose result says more than that keeps it: a repeated order that fails takes nothing back.
     """
-    reason = held or getattr(error, "reason_code", "") or ("database_unavailable" if is_transient(error) else "")
+    reason = getattr(error, "reason_code", "") or held or ("database_unavailable" if is_transient(error) else "")
     reason = reason if reason in PASSING else "internal_error"
     lines = []
     if event.event_type in (ORDER_PAID, ORDER_REFUNDED):
@@ -60,11 +60,10 @@ def failure(event: Event, error: Exception, held: str, context: Context) -> Outc
             results.slot_of(body) for body in map(_body, _bodies(event.stream.id)) if body["reason_code"] not in PASSING
         }
         lines = [
-            LineResult(line["line_id"], refund_id, action, "deferred", reason, False, course_key=line.get("course_key"),
-                       quantity=line["quantity"])
-            for line in event.data["lines"]
-            if results.slot(line["line_id"], action, refund_id) not in told
-        ]  # fmt: skip
+            LineResult(line_id, refund_id, action, "deferred", reason, False, course_key=course_key, quantity=quantity)
+            for line_id, course_key, quantity in _touched(event)
+            if results.slot(line_id, action, refund_id) not in told
+        ]
     sql.insert(
         Attempt,
         ("stream_id", "event_digest", "event_type", "attempt", "decided_at", "detail", "trace"),
@@ -72,6 +71,21 @@ def failure(event: Event, error: Exception, held: str, context: Context) -> Outc
           trace(error))],
     )  # fmt: skip
     return Outcome(Teller(context).results(event.stream, event.data.get("order_number") or "", lines, event.attempts))
+
+
+def _touched(event: Event) -> list[tuple[str | None, str | None, int]]:
+    """The lines that an order event speaks of: line id, course key, quantity. An event without any is about the order.
+
+    A full reversal reaches the lines of the ledger, too; each will have a result of its own.
+    """
+    data = event.data
+    lines: dict[str | None, tuple[str | None, int]] = {}
+    if data.get("is_full") or data.get("refund_kind") == "chargeback":
+        known = sql.select(Grant, ("line_id", "course_key", "quantity"), "stream_id", [event.stream.id])
+        lines = {line_id: (course_key or None, quantity) for line_id, course_key, quantity in known if line_id}
+    for line in data["lines"]:
+        lines[line["line_id"]] = line.get("course_key"), line["quantity"]
+    return [(line_id, *rest) for line_id, rest in lines.items()] or [(None, None, 0)]
 
 
 def trace(error: BaseException) -> str:

@@ -103,9 +103,9 @@ SITUATIONS = (
         ("a certificate was earned", "refund held", "certificate_issued", OPERATOR),
         ("a filter refuses to unenroll", "refund held", "blocked_by_filter", OPERATOR),
         ("the platform did not do what the refund asked", "refund held", "internal_error", OPERATOR),
-        ("the database failed for two days, at a refund", "unknown", "database_unavailable", OPERATOR),
-        ("the course store failed for two days, at a refund", "unknown", "content_store_unavailable", OPERATOR),
-        ("nobody foresaw the error, at a refund", "unknown", "internal_error", OPERATOR),
+        ("the database failed for two days, at a refund", "active", "database_unavailable", OPERATOR),
+        ("the course store failed for two days, at a refund", "active", "content_store_unavailable", OPERATOR),
+        ("nobody foresaw the error, at a refund", "active", "internal_error", OPERATOR),
     ),
     *_rows(
         "revoke failed",
