@@ -23,7 +23,9 @@ from tests.engines.broker import Broker
 from tests.engines.schema import TestDatabase
 
 #: The stock producer's client of the registry leaves its connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed.*", "ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning", "ignore:unclosed:ResourceWarning"
+)
 
 TOPIC = "learning-enrollment"
 EVENT_TYPE = COURSE_ENROLLMENT_CREATED.event_type
