@@ -1,8 +1,9 @@
 """Settings of the bus, read once and checked: one frozen object instead of ``getattr`` all over.
 
 Addresses and the topic prefix are the stock event bus's own settings, so that one site has one set of them; everything
-else lives in the dictionary ``COMMERCE_EVENTS``, merged over ``DEFAULTS`` when it is read (a plugin's settings are
-defaults: a site's YAML replaces dictionaries whole).
+else lives in the dictionary ``COMMERCE_EVENTS``. It is merged when it is read, over what a plugin says in
+``COMMERCE_EVENTS_DEFAULTS`` and over ``DEFAULTS``: a site's YAML replaces dictionaries whole, and would take a plugin's
+entries away if they stood in the same one.
 """
 
 from __future__ import annotations
@@ -88,20 +89,26 @@ class BusSettings(Access):
         }
 
 
+def merged() -> dict[str, Any]:
+    """Every entry, unchecked: the site's over the plugin's over ours."""
+    plugin: Mapping[str, Any] = getattr(settings, "COMMERCE_EVENTS_DEFAULTS", {})
+    site: Mapping[str, Any] = getattr(settings, "COMMERCE_EVENTS", {})
+    return {**DEFAULTS, **plugin, **site}
+
+
 def bus_settings(**overrides: Any) -> BusSettings:
     """Read the Django settings.
 
     Raises:
         OperatorError: a setting is unknown or missing; the hint says what to write.
     """
-    said = {**getattr(settings, "COMMERCE_EVENTS", {}), **overrides}
-    unknown = sorted(said.keys() - DEFAULTS.keys())
+    options = {**merged(), **overrides}
+    unknown = sorted(options.keys() - DEFAULTS.keys())
     if unknown:
         raise OperatorError(
             f"COMMERCE_EVENTS has unknown entries: {', '.join(unknown)}",
             hint=f"Known are: {', '.join(sorted(DEFAULTS))}.",
         )
-    options = {**DEFAULTS, **said}
     slug = options["INSTALLATION"]
     if not slug or len(slug) > 32:
         raise OperatorError(

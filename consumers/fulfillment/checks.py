@@ -1,8 +1,4 @@
-"""System checks of fulfillment's settings: id, message, hint.
-
-Warnings, because an Error would block ``migrate`` and every other command of the LMS. Our own commands build the
-handler, which refuses to start on the same findings.
-"""
+"""System checks of fulfillment's settings: id, message, hint. How they speak, ``commerce_events.checks`` says."""
 from __future__ import annotations
 
 from typing import Any
@@ -11,6 +7,8 @@ from django.core import checks
 
 from commerce_events.exceptions import OperatorError
 from consumers.fulfillment import conf
+from consumers.fulfillment.platform import lms
+from consumers.fulfillment.signals import handlers
 
 #: A setting cannot be used.
 SETTINGS = "commerce_fulfillment.W001"
@@ -18,6 +16,10 @@ SETTINGS = "commerce_fulfillment.W001"
 NO_SOURCE = "commerce_fulfillment.W002"
 #: The gateway cannot be used.
 GATEWAY = "commerce_fulfillment.W003"
+#: The store of the past would give money back as well.
+OLD_STORE = "commerce_fulfillment.W004"
+#: This release of the platform does not tell what we listen to.
+SIGNALS = "commerce_fulfillment.W005"
 
 
 def settings(app_configs: Any = None, **_: Any) -> list[checks.CheckMessage]:
@@ -36,3 +38,30 @@ def settings(app_configs: Any = None, **_: Any) -> list[checks.CheckMessage]:
     except OperatorError as error:
         found.append(checks.Warning(str(error), hint=error.hint, id=GATEWAY))
     return found
+
+
+def platform(app_configs: Any = None, **_: Any) -> list[checks.CheckMessage]:
+    """Every finding about the LMS that this runs in; none elsewhere."""
+    found: list[checks.CheckMessage] = []
+    if _asks_an_old_store():
+        found.append(checks.Warning(
+            "The platform still has the address of its former e-commerce service: when a learner leaves a course, it "
+            "asks that service for a refund, and your store is asked for the same one.",
+            hint="Take ECOMMERCE_API_URL out of the LMS's settings and site configurations.", id=OLD_STORE,
+        ))  # fmt: skip
+    for name, homes in handlers.unknown().items():
+        found.append(checks.Warning(
+            f"The platform has no signal {name} in {' or '.join(homes)}: what it tells is not heard.",
+            hint="This release of the platform is newer than this plugin knows: upgrade openedx-commerce-events.",
+            id=SIGNALS,
+        ))  # fmt: skip
+    return found
+
+
+def _asks_an_old_store() -> bool:
+    if not handlers.is_lms():
+        return False
+    try:
+        return bool(lms.is_commerce_service_configured())
+    except ImportError:
+        return False  # a release that has left that service behind

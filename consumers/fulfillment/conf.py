@@ -1,6 +1,7 @@
 """Settings of fulfillment, read once and checked: the dictionary ``COMMERCE_FULFILLMENT`` over ``DEFAULTS``.
 
-A plugin's settings are defaults, and a site's YAML replaces dictionaries whole; so both are merged when they are read.
+Merged when they are read, as those of the bus (``commerce_events.bus.conf``); between the two stands what the plugin
+says to an LMS in ``COMMERCE_FULFILLMENT_DEFAULTS``.
 """
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from commerce_events.exceptions import OperatorError
+from consumers.fulfillment import modules
 from consumers.fulfillment.gateway import Gateway
 from consumers.fulfillment.rules.policy import RANK, Policy, Source
 
@@ -37,7 +39,8 @@ def options() -> dict[str, Any]:
     Raises:
         OperatorError: an entry is unknown.
     """
-    said: Mapping[str, Any] = getattr(settings, "COMMERCE_FULFILLMENT", {})
+    plugin: Mapping[str, Any] = getattr(settings, "COMMERCE_FULFILLMENT_DEFAULTS", {})
+    said: Mapping[str, Any] = {**plugin, **getattr(settings, "COMMERCE_FULFILLMENT", {})}
     unknown = sorted(said.keys() - DEFAULTS.keys())
     if unknown:
         raise OperatorError(
@@ -64,7 +67,7 @@ def policy() -> Policy:
             revoke_unknown_grants=said["REVOKE_UNKNOWN_GRANTS"],
             waiting=timedelta(days=said["WAITING_DAYS"]),
             mode_grace=timedelta(hours=said["MODE_GRACE_HOURS"]),
-            modules={kind: import_string(path) for kind, path in said["MODULES"].items()},
+            modules=modules.load(said["MODULES"]),
         )
     except (TypeError, ValueError, ImportError) as error:
         raise OperatorError(

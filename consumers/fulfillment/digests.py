@@ -27,6 +27,11 @@ def of_course(course_key: str) -> bytes:
     return identity.text_digest(course_key)
 
 
+def of_names(username: str, email: str) -> list[bytes]:
+    """Everything that an account is called by."""
+    return [of_username(username), *([of_email(email)] if email else [])]
+
+
 def of_email(email: str) -> bytes:
     """Under which a registration finds the lines that wait for its address."""
     return identity.text_digest("email", fold(email))

@@ -7,13 +7,13 @@ taken back, the refusal becomes a fact, and the group is decided again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
 
 from commerce_events.bus.types import REJECTED, RENEW, Context, Event, Finding, FollowUp, Message, Outcome, Stream
-from consumers.fulfillment import conf, findings, ledger, resume, retell
+from consumers.fulfillment import conf, findings, leaving, ledger, resume, retell, retirement
 from consumers.fulfillment.gateway import Change, Gateway, OrderLine
 from consumers.fulfillment.learners import Directory
 from consumers.fulfillment.results import Teller
@@ -26,6 +26,12 @@ from consumers.fulfillment.rules.state import Course, Pair, Seat
 
 log = logging.getLogger(__name__)
 
+#: What learners do outside of any order: each becomes events of the orders that it touches.
+ABOUT_LEARNERS: dict[str, Callable[[Event, Gateway], Outcome]] = {
+    resume.LEARNER_CHANGED: resume.fan_out,
+    leaving.ENROLLMENT_ENDED: leaving.fan_out,
+    retirement.LEARNER_RETIRED: retirement.fan_out,
+}
 #: Of every course that the platform does not answer for.
 NO_COURSE = Course(exists=False)
 
@@ -33,7 +39,7 @@ NO_COURSE = Course(exists=False)
 class FulfillmentHandler:
     """Handles orders, refunds, and the internal events about them. Keeps no state between calls."""
 
-    event_types = rules.EVENT_TYPES | {RENEW, REJECTED, resume.LEARNER_CHANGED}
+    event_types = rules.EVENT_TYPES | ABOUT_LEARNERS.keys() | {RENEW, REJECTED}
 
     def __init__(self, gateway: Gateway | None = None, policy: Policy | None = None) -> None:
         self.gateway = gateway if gateway is not None else conf.gateway()
@@ -54,8 +60,8 @@ class FulfillmentHandler:
         orders = [event for event in events if event.event_type in rules.EVENT_TYPES]
         outcomes = dict(zip(map(id, orders), self._orders(orders, context), strict=True)) if orders else {}
         for event in events:
-            if event.event_type == resume.LEARNER_CHANGED:
-                outcomes[id(event)] = resume.fan_out(event.data, self.gateway)
+            if event.event_type in ABOUT_LEARNERS:
+                outcomes[id(event)] = ABOUT_LEARNERS[event.event_type](event, self.gateway)
             elif event.event_type == RENEW:
                 outcomes[id(event)] = retell.renew(event, context)
             elif event.event_type == REJECTED:

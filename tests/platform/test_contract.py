@@ -17,7 +17,7 @@ from tests.platform.settings import IS_DOUBLE, PLATFORM
 from tests.platform.source import Source, parameters, raised
 
 SOURCE = Source(Path(PLATFORM))
-PACKAGES = ("opaque_keys", "edx_django_utils", "user_util")  # installed beside the platform
+PACKAGES = ("opaque_keys", "edx_django_utils", "openedx_events", "user_util")  # installed beside the platform
 
 STUDENT = "common.djangoapps.student.models"
 ENROLLMENTS = "openedx.core.djangoapps.enrollments"

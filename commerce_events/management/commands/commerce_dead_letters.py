@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.db.models.functions import Length
@@ -22,6 +21,7 @@ from commerce_events.bus.guard import installation
 from commerce_events.bus.types import Context
 from commerce_events.exceptions import OperatorError, TransientError
 from commerce_events.listing import FORMATS, listed
+from commerce_events.management.command import CommerceCommand
 from commerce_events.models import DeadLetter
 
 #: Exit codes, and what they say. Stable, and the same as those of commerce-events.
@@ -48,16 +48,11 @@ COLUMNS = ("id", "state", "reason", "topic", "partition", "offset", "received_at
 JUDGED = ("id", "topic", "partition", "offset", "was", "now", "detail")
 
 
-class Command(BaseCommand):
+class Command(CommerceCommand):
     """List dead letters, show one, redrive, discard."""
 
     help = "Messages that could not be read: list, show, redrive after a fix, discard. Changes nothing without --yes."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The parser keeps the line breaks of the examples."""
-        kwargs.setdefault("epilog", EPILOG)
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        return super().create_parser(prog_name, subcommand, **kwargs)
+    epilog = EPILOG
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One sub-command each; none means list."""

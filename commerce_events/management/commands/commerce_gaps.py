@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import getpass
 import json
@@ -10,11 +9,12 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from commerce_events.bus import clients, kafka, positions
 from commerce_events.bus.conf import bus_settings
 from commerce_events.exceptions import CommerceEventsError, OperatorError
+from commerce_events.management.command import CommerceCommand
 from commerce_events.models import Gap
 
 EPILOG = """
@@ -30,16 +30,11 @@ members.
 FIELDS = ("id", "topic", "partition", "reason", "from_offset", "to_offset", "detected_at", "resolved_at", "resolution")
 
 
-class Command(BaseCommand):
+class Command(CommerceCommand):
     """List gaps; accept them."""
 
     help = "Show partitions halted at a gap, and read on behind it. Changes nothing without --yes."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The parser keeps the line breaks of the examples."""
-        kwargs.setdefault("epilog", EPILOG)
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        return super().create_parser(prog_name, subcommand, **kwargs)
+    epilog = EPILOG
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Flags."""

@@ -11,7 +11,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
@@ -20,6 +20,7 @@ from commerce_events.bus.beginning import BEGIN, NoPositionError
 from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.worker import STAGES, Options, Worker
 from commerce_events.exceptions import OperatorError
+from commerce_events.management.command import CommerceCommand
 from commerce_events.models import Position
 
 #: Exit codes, and what they say. Stable: orchestrators and alert rules depend on them.
@@ -44,16 +45,11 @@ exit codes:
 """ + "\n".join(f"  {code}  {text}" for code, text in EXIT.items())
 
 
-class Command(BaseCommand):
+class Command(CommerceCommand):
     """Consume order events, fulfil them, publish the results."""
 
     help = "Receive order events, fulfil or revoke enrollments, and publish the results."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The parser keeps the line breaks of the examples."""
-        kwargs.setdefault("epilog", EPILOG)
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        return super().create_parser(prog_name, subcommand, **kwargs)
+    epilog = EPILOG
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Flags."""

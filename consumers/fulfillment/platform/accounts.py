@@ -45,6 +45,11 @@ def find(user_ids: Collection[int], usernames: Collection[str], emails: Collecti
     return found
 
 
+def once_called(user_ids: Collection[int]) -> list[Account]:
+    """Accounts by their id, as they were called before they retired."""
+    return _retired(lms.UserRetirementStatus.objects.filter(user_id__in=user_ids))
+
+
 def users(user_ids: Iterable[int]) -> dict[int, Any]:
     """Users by their id, each read once in a decision, together with its profile; some have none."""
     known: dict[int, Any] = lms.RequestCache("commerce_fulfillment.users").data

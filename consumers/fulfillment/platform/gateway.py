@@ -24,6 +24,10 @@ class PlatformGateway(Gateway):
         """Accounts, retired ones also by what they were called before."""
         return accounts.find(user_ids, usernames, emails)
 
+    def once_called(self, user_ids: Collection[int]) -> Sequence[Account]:
+        """Rows of ``UserRetirementStatus``, which the platform deletes when all is done."""
+        return accounts.once_called(user_ids)
+
     def seats(self, pairs: Sequence[Pair], *, lock: bool) -> Mapping[Pair, Seat]:
         """Rows of ``CourseEnrollment``."""
         return seats.find(pairs, lock=lock)

@@ -59,6 +59,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "is_commerce_service_configured": ("openedx.core.djangoapps.commerce.utils",),
     # what the LMS tells about its learners
     "REFUND_ORDER": (f"{_STUDENT}.signals",),
+    "STUDENT_REGISTRATION_COMPLETED": ("openedx_events.learning.signals",),
     "UNENROLL_DONE": (f"{_STUDENT}.signals",),
     "USER_ACCOUNT_ACTIVATED": ("openedx.core.djangoapps.signals.signals",),
     "USER_RETIRE_LMS_CRITICAL": ("openedx.core.djangoapps.user_api.accounts.signals",),

@@ -1,0 +1,1 @@
+"""What the plugin says to an LMS, one module for each time at which the LMS asks."""
