@@ -10,7 +10,7 @@ copyright = "the contributors; Apache-2.0"  # noqa: A001  the name is Sphinx's
 found = re.search(r'__version__(?:: \w+)? = "([^"]+)"', (ROOT / "commerce_events" / "__init__.py").read_text("utf-8"))
 release = version = found.group(1) if found else ""
 
-extensions = []
+extensions = ["sphinxcontrib.mermaid"]  # drawn by the reader's browser; the text below a drawing says the same
 exclude_patterns = ["_build", "references/_generated"]
 default_role = "literal"
 nitpicky = True

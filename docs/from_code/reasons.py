@@ -14,7 +14,7 @@ def page() -> str:
         f"{code(SITE_PREFIX)}. Decide by ``outcome`` and ``is_final``; a code is for people and for counting.\n\n"
     )
     for reason in REASONS.values():
-        text += heading(reason.code, "*")
+        text += f".. _reason-{reason.code.replace('_', '-')}:\n\n" + heading(reason.code, "*")
         text += f"{reason.meaning}\n\n"
         text += f":Stands with: {', '.join(reason.outcomes)}\n"
         text += f":Operator: {reason.operator}\n"
