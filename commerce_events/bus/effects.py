@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
-from commerce_events.bus import inbox, outbox, sql
+from commerce_events.bus import inbox, outbox, script, sql
 from commerce_events.bus.types import Context, Event, FollowUp, Handler, Outcome, Stream
 from commerce_events.models import Stream as StreamRow
 
@@ -49,8 +49,11 @@ def write(
     follow_ups: list[tuple[int, FollowUp]] = []
     for event, outcome in decided:
         for follow_up in outcome.follow_ups:
-            same = follow_up.key == event.stream.key
-            follow_ups.append((event.stream.id if same else inbox.stream_of(follow_up.key), follow_up))
+            stream_id = event.stream.id
+            if follow_up.key != event.stream.key:
+                script.flush()  # it may be one that was just made
+                stream_id = inbox.stream_of(follow_up.key)
+            follow_ups.append((stream_id, follow_up))
         for alarm in outcome.alarms:
             log.warning("%s: %s", event.stream.key, alarm)
     parcels = outbox.write([(event.stream, outcome.messages) for event, outcome in decided], context.now)

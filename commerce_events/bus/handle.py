@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 from django.db import transaction
 
-from commerce_events.bus import effects, sql
+from commerce_events.bus import effects, script, sql
 from commerce_events.bus.failures import is_conflict, is_outage, is_transient, summary
 from commerce_events.bus.types import Context, Event, Handler, Outcome, Stream
 from commerce_events.models import Inbox
@@ -71,7 +71,7 @@ class Handle:
     def _together(self, streams: Sequence[int], context: Context, most: int | None = None) -> int:
         for left in range(TRIES, 0, -1):
             try:
-                with transaction.atomic():
+                with transaction.atomic(), script.gathered():
                     events = self._claim(streams, context.now, most)
                     outcomes = effects.decide(events, self.handlers, context) if events else []
                     _done(outcomes, effects.write(outcomes, (), context), context.now)

@@ -15,16 +15,17 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import orjson
 from django.db import IntegrityError, OperationalError, transaction
 
-from commerce_events.bus import effects, ids, positions, sql
+from commerce_events.bus import effects, ids, positions, script, sql
 from commerce_events.bus import inbox as internal
 from commerce_events.bus.codec import Poison, Received
 from commerce_events.bus.failures import is_conflict, summary
 from commerce_events.bus.types import REJECTED, Context, Event, FollowUp, Handler, Outcome, Stream
-from commerce_events.models import DeadLetter, Inbox, Resend
+from commerce_events.models import DeadLetter, Inbox, Position, Resend
 from commerce_events.models import Stream as StreamRow
 from commerce_events.topics import EVENT_TYPES, ORDER_TOPIC
 
@@ -35,6 +36,7 @@ COLUMNS = (
     "partition", "offset", "received_at", "handled_at", "decision", "parcels",
 )  # fmt: skip
 DEAD = ("topic", "partition", "offset", "reason", "detail", "key", "value", "headers", "received_at", "state")
+RECEIVED = ("digest", "stream_id", "received_at")
 TRIES = 4
 LONGEST_KEY = 255
 
@@ -123,9 +125,22 @@ class _Attempt:
         self.stored = Stored()
 
     def run(self, straight: bool) -> Stored:
-        self.stored.lost = positions.advance_all(self.stands, self.batch.next_offsets, self.now)
-        received = self._unknown([event for event in self.batch.events if self._ours(event)])
-        streams = self._streams(received)
+        with script.gathered():
+            return self._run(straight)
+
+    def _run(self, straight: bool) -> Stored:
+        stands, known, streams = sql.selects(
+            positions.locked(self.stands, self.batch.next_offsets),
+            sql.Query(Inbox, RECEIVED, "digest", list({event.digest for event in self.batch.events})),
+            sql.Query(StreamRow, effects.STREAM, "digest", list({event.stream_digest for event in self.batch.events})),
+        )
+        self.stored.lost, moved = positions.advance_all(self.stands, self.batch.next_offsets, stands, self.now)
+        received = self._unknown([event for event in self.batch.events if self._ours(event)], known)
+        stored = self._store(received, self._streams(received, streams), straight)
+        sql.update(Position, positions.ADVANCED, moved)
+        return stored
+
+    def _store(self, received: list[Received], streams: dict[bytes, Stream], straight: bool) -> Stored:
         ready = self._claim(received, streams) if straight else set()
         events = [
             Event(r.event_type, r.data, streams[r.stream_digest], r.digest, received_at=self.now, headers=r.headers)
@@ -142,9 +157,8 @@ class _Attempt:
     def _ours(self, message: Received | Poison) -> bool:
         return (message.topic, message.partition) not in self.stored.lost
 
-    def _unknown(self, events: list[Received]) -> list[Received]:
+    def _unknown(self, events: list[Received], rows: list[tuple[Any, ...]]) -> list[Received]:
         """The events that were never received before; a late duplicate asks for its results again (R1)."""
-        rows = sql.select(Inbox, ("digest", "stream_id", "received_at"), "digest", {event.digest for event in events})
         seen = {row[0] for row in rows}
         unknown = []
         for event in events:
@@ -159,10 +173,9 @@ class _Attempt:
             Resend.objects.bulk_create([Resend(stream_id=i, requested_at=self.now) for i in sorted(late)])
         return unknown
 
-    def _streams(self, events: Sequence[Received]) -> dict[bytes, Stream]:
+    def _streams(self, events: Sequence[Received], rows: list[tuple[Any, ...]]) -> dict[bytes, Stream]:
         """The stream of each event, by digest; one that is new has a key and no row yet."""
-        digests = {event.stream_digest for event in events}
-        streams = {row[1]: Stream(*row) for row in sql.select(StreamRow, effects.STREAM, "digest", digests)}
+        streams = {row[1]: Stream(*row) for row in rows}
         for event in events:
             if event.stream_digest not in streams:
                 topic = ORDER_TOPIC if event.event_type in EVENT_TYPES else event.topic
@@ -184,9 +197,11 @@ class _Attempt:
         ready = {digest for digest, handler in owner.items() if handler is not None}
         old = {streams[digest].id: digest for digest in ready if digest not in self.new}
         if old:
-            rows = sql.select(StreamRow, effects.STREAM, "id", sorted(old), lock=True, skip_locked=True)
+            rows, due = sql.selects(
+                sql.Query(StreamRow, effects.STREAM, "id", sorted(old), lock=True, skip_locked=True),
+                sql.Query(Inbox, ("stream_id",), "stream_id", sorted(old), extra="due_at IS NOT NULL"),
+            )
             streams.update({row[1]: Stream(*row) for row in rows})
-            due = sql.select(Inbox, ("stream_id",), "stream_id", sorted(old), extra="due_at IS NOT NULL")
             ready -= set(old.values()) - {row[1] for row in rows} | {old[row[0]] for row in due}
         return ready
 
@@ -220,6 +235,8 @@ class _Attempt:
             for p in poison
         ])  # fmt: skip
         self.stored.dead = len(poison)
+        if poison:
+            script.flush()  # an order that was just made is looked for below
         for p in poison:
             log.error("dead letter: %s[%d]@%d: %s", p.topic, p.partition, p.offset, p.reason)
             key = str((p.readable or {}).get("order_key") or "")

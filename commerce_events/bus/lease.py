@@ -29,6 +29,7 @@ class Lease:
         self.holder = f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._asked = float("-inf")
         self.held = False
+        self._delivered: dict[str, Any] = {}
 
     def hold(self) -> bool:
         """Take or renew the lease; True while it is ours. Asks the database once per third of its time."""
@@ -40,6 +41,7 @@ class Lease:
         if self.held and rows.filter(holder=self.holder, expires_at__gt=Now()).update(expires_at=until):
             self._asked = now
             return True
+        self._delivered = {}
         self.held = bool(
             rows.filter(expires_at__lte=Now()).update(holder=self.holder, term=F("term") + 1, expires_at=until)
         )
@@ -70,7 +72,7 @@ class Lease:
 
     def note(self, delivered: dict[str, dict[str, int]]) -> None:
         """Note deliveries (the caller's transaction deletes the batches they belong to)."""
-        known = self.delivered()
+        known = self._delivered = self._delivered or self.delivered()  # nobody else writes them while we hold the lease
         for topic, offsets in delivered.items():
             into = known.setdefault(topic, {})
             for partition, offset in offsets.items():

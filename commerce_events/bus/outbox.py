@@ -13,6 +13,7 @@ from datetime import datetime
 from struct import Struct
 
 import orjson
+from django.db import connection
 
 from commerce_events import topics, wire
 from commerce_events.bus import sql
@@ -56,7 +57,7 @@ def write(told: Sequence[tuple[Stream, Sequence[Message]]], now: datetime) -> li
     count = sum(len(messages) for _, messages in told)
     if not count:
         return [None] * len(told)
-    batch: int = OutboxBatch.objects.create(messages=count, created_at=now).pk
+    batch = sql.insert_one(OutboxBatch, ("messages", "created_at"), (count, now))
     rows: list[tuple[int, int, bytes, datetime]] = []
     places: list[int | None] = []
     parcel, size, number = [], 0, batch * PARCELS
@@ -114,7 +115,10 @@ def unpack(batch_id: int, messages: bytes, created_at: datetime) -> Iterator[Pen
 def batches(most: int) -> list[int]:
     """The oldest batches that were not sent, in their order: one, or as many as ``most`` messages allow."""
     found: list[int] = []
-    for batch, count in OutboxBatch.objects.order_by("pk").values_list("pk", "messages")[:most]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id, messages FROM {OutboxBatch._meta.db_table} ORDER BY id LIMIT {int(most)}")
+        rows = cursor.fetchall()
+    for batch, count in rows:
         most -= count
         if found and most < 0:
             break
@@ -130,7 +134,7 @@ def messages(batch_ids: Iterable[int]) -> list[Pending]:
 
 def sent(batch_ids: Iterable[int]) -> None:
     """Every message of these batches was acknowledged by the broker."""
-    OutboxBatch.objects.filter(pk__in=list(batch_ids)).delete()
+    sql.delete(OutboxBatch, sorted(batch_ids))
 
 
 def current(stream_ids: Iterable[int]) -> dict[int, list[Pending]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -77,16 +78,32 @@ def advance(stand: Stand, offset: int, now: datetime) -> bool:
     return bool(moved)
 
 
+#: Columns of a position that move with every batch.
+ADVANCED = ("offset", "updated_at")
+
+
+def locked(stands: Mapping[tuple[str, int], Stand], offsets: Mapping[tuple[str, int], int]) -> sql.Query:
+    """The question that :func:`advance_all` wants answered: where the partitions of a batch stand, locked."""
+    wanted = sorted(stands[at].id for at in offsets)
+    return sql.Query(Position, ("id", "offset", "topic_id", "halted"), "id", wanted, lock=True)
+
+
 def advance_all(
-    stands: Mapping[tuple[str, int], Stand], offsets: Mapping[tuple[str, int], int], now: datetime
-) -> set[tuple[str, int]]:
-    """As :func:`advance`, for all partitions of a batch in two statements. Returns those that somebody else moved."""
+    stands: Mapping[tuple[str, int], Stand],
+    offsets: Mapping[tuple[str, int], int],
+    rows: Iterable[tuple[Any, ...]],
+    now: datetime,
+) -> tuple[set[tuple[str, int]], list[tuple[int, int, datetime]]]:
+    """As :func:`advance`, for all partitions of a batch at once.
+
+    Returns:
+        The partitions that somebody else moved, and the rows of ``ADVANCED`` to write at the end.
+    """
     wanted = {stands[at].id: stands[at] for at in offsets}
-    columns = ("id", "offset", "topic_id", "halted")
-    there = {row[0]: row[1:] for row in sql.select(Position, columns, "id", sorted(wanted), lock=True)}
+    there = {row[0]: row[1:] for row in rows}
     ours = {i: s for i, s in wanted.items() if there.get(i) == (s.offset, s.topic_id, "")}
-    sql.update(Position, ("offset", "updated_at"), [(i, offsets[ours[i].at], now) for i in sorted(ours)])
-    return {stand.at for i, stand in wanted.items() if i not in ours}
+    moved = [(i, offsets[ours[i].at], now) for i in sorted(ours)]
+    return {stand.at for i, stand in wanted.items() if i not in ours}, moved
 
 
 def gap(stand: Stand, log: Log) -> str:

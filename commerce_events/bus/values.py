@@ -1,7 +1,7 @@
 """How values are written for each database, and read back: what the drivers do row by row, done once for all rows.
 
-PostgreSQL needs none of this, its driver binds in binary. MariaDB and MySQL get literals, SQLite what its driver
-stores; both keep no time zone, so times go there in UTC and come back aware.
+MariaDB and MySQL get literals, PostgreSQL gets them for a few rows (for many its driver binds in binary), SQLite what
+its driver stores. MySQL and SQLite keep no time zone, so times go there in UTC and come back aware.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -26,7 +26,7 @@ def column(model: type[models.Model], name: str) -> Any:
     return model._meta.get_field(name)
 
 
-# ---------------------------------------------------------------------------------------------------- MariaDB, MySQL
+# --------------------------------------------------------------------------------------------------------- literals
 
 
 def literals(
@@ -39,35 +39,64 @@ def literals(
     there on purpose, then nothing had to be escaped. Otherwise they are written again, every text through the
     connection's own escaping.
     """
-    plain, escaped, quoted, optional = _writers(model, columns, connection.features.has_native_uuid_field)
-    written = list(map(plain, rows))
-    if written:
-        on_purpose = 2 * (
-            quoted * len(rows) + sum(sum(row[i] is not None for row in rows) for i in optional)
-        )  # fmt: skip
-        whole = "".join(written)
-        if "\\" in whole or whole.count("'") != on_purpose:
-            escape = connection.connection.escape_string
-            return [escaped(row, lambda text: escape(text.encode()).decode()) for row in rows]
+    writers = _writers(connection.vendor, model, columns, connection.features.has_native_uuid_field)
+    written = [writers.plain(row) for row in rows]
+    quotes = 2 * (writers.quoted * len(rows) + _given(rows, writers.optional))
+    backslashes = writers.backslashes * len(rows) + _given(rows, writers.slashed)
+    whole = "".join(written)
+    if whole.count("\\") != backslashes or whole.count("'") != quotes:
+        escape = _escape(connection)
+        return [writers.escaped(row, escape) for row in rows]
     return written
 
 
-@lru_cache(maxsize=256)
-def _writers(
-    model: type[models.Model], columns: tuple[str, ...], native_uuid: bool
-) -> tuple[Callable[[Row], str], Callable[[Row, Callable[[str], str]], str], int, tuple[int, ...]]:
-    """Two functions from a row to its literals, the second of which escapes; how many columns are always quoted, and
-    which are unless they are NULL.
+def _given(rows: Sequence[Row], columns: Iterable[int]) -> int:
+    """How many values of these columns are not NULL."""
+    return sum(sum(row[i] is not None for row in rows) for i in columns)
+
+
+def _escape(connection: BaseDatabaseWrapper) -> Callable[[str], str]:
+    """How a text is escaped inside of quotes, by the driver's own word."""
+    if connection.vendor == "mysql":
+        escape = connection.connection.escape_string
+        return lambda text: str(escape(text.encode()).decode())
+    from psycopg.pq import Escaping
+
+    escaping = Escaping(connection.connection.pgconn)
+    return lambda text: bytes(escaping.escape_string(text.encode())).decode()
+
+
+class _Writers(NamedTuple):
+    """From a row to its literals; and what of the text is ours: always quoted columns, those that may be NULL, and the
+    same of the columns with a backslash.
     """
-    parts, quoted, optional = [], 0, []
+
+    plain: Callable[[Row], str]
+    escaped: Callable[[Row, Callable[[str], str]], str]
+    quoted: int
+    optional: tuple[int, ...]
+    backslashes: int
+    slashed: tuple[int, ...]
+
+
+@lru_cache(maxsize=256)
+def _writers(vendor: str, model: type[models.Model], columns: tuple[str, ...], native_uuid: bool) -> _Writers:
+    parts: list[str] = []
+    quoted: list[int] = []
+    optional: list[int] = []
+    slashed: list[tuple[int, bool]] = []
+    # X'' is the empty string on MySQL; 0x alone would be a syntax error
+    before, after = ('"X\'"', '"\'"') if vendor == "mysql" else ('"\'\\\\x"', '"\'"')
     for i, name in enumerate(columns):
         field = column(model, name)
         kind = field.get_internal_type()
-        is_number = kind.endswith("IntegerField") or kind in {"BooleanField", "BigAutoField", "AutoField"}
-        if is_number:
+        is_number = kind.endswith("IntegerField") or kind in {"BigAutoField", "AutoField"}
+        if kind == "BooleanField":
+            part = f"('TRUE' if v{i} else 'FALSE')"
+        elif is_number:
             part = f"'%d' % v{i}"
         elif kind == "BinaryField":
-            part = f'"X\'", bytes(v{i}).hex(), "\'"'  # X'' is the empty string; 0x alone would be a syntax error
+            part = f"{before}, bytes(v{i}).hex(), {after}"
         elif kind == "DateTimeField":
             part = f"moment(v{i})"
         elif kind == "UUIDField":
@@ -76,21 +105,27 @@ def _writers(
             part = f'"\'", text(v{i}), "\'"'
         if field.null:
             part = f"*(('NULL',) if v{i} is None else ({part},))"
-        if not is_number:
-            if field.null:
-                optional.append(i)
-            else:
-                quoted += 1
         parts.append(part)
+        if not is_number and kind != "BooleanField":
+            (optional if field.null else quoted).append(i)
+            slashed += [(i, field.null)] if kind == "BinaryField" and vendor != "mysql" else []
     source = (
         f"def write(row, text):\n    {', '.join(f'v{i}' for i in range(len(columns)))}, = row\n"
         f"    return ''.join(({', COMMA, '.join(parts)},))"
     )
-    names: dict[str, Any] = {"moment": _moment, "COMMA": ","}
+    names: dict[str, Any] = {"moment": _moment if vendor == "mysql" else _aware_moment, "COMMA": ","}
     exec(source.replace("text(", "("), names)  # ''.join refuses what is no text
     plain = names["write"]
     exec(source, names)
-    return lambda row: plain(row, None), names["write"], quoted, tuple(optional)
+    return _Writers(
+        lambda row: str(plain(row, None)), names["write"], len(quoted), tuple(optional),
+        sum(not null for _, null in slashed), tuple(i for i, null in slashed if null),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _aware_moment(value: datetime) -> str:
+    return f"'{value.isoformat(' ')}'"
 
 
 @lru_cache(maxsize=4096)

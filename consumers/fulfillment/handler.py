@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
+from commerce_events.bus import script
 from commerce_events.bus.types import REJECTED, RENEW, Context, Event, Finding, FollowUp, Message, Outcome, Stream
 from consumers.fulfillment import conf, findings, leaving, ledger, resume, retell, retirement
 from consumers.fulfillment.gateway import Change, Gateway, OrderLine
@@ -81,10 +82,11 @@ class FulfillmentHandler:
         streams = {event.stream.key: event.stream for event in events}
         counts = [(stream, stream.next_n, stream.revision, stream.closed, stream.dirty) for stream in streams.values()]
         while True:
-            with transaction.atomic():
+            with script.gathered(), transaction.atomic():
                 outcomes, refused = self._decide(events, streams, refusals, context)
                 if not refused:
                     return outcomes
+                script.forget()
                 transaction.set_rollback(True)
             if refused.keys() <= refusals.keys():
                 raise RuntimeError(f"the gateway refuses what was not asked again: {sorted(set(refused.values()))}")
@@ -112,7 +114,11 @@ class FulfillmentHandler:
         rows.write()
         outcomes = self._tell(decided, rows.order_numbers, context)
         changes = _changes(rows, found)
-        return outcomes, self.gateway.apply(changes) if changes else {}
+        if not changes:
+            return outcomes, {}
+        if not self.gateway.bulk:
+            script.flush()  # what a platform does is done at once; whatever of ours can fail must have been written
+        return outcomes, self.gateway.apply(changes)
 
     def _load(self, rows: ledger.Ledger, events: Iterable[Event], learners: Directory) -> Mapping[Pair, Seat]:
         """Read every fact that the rules will ask for; the pairs are locked from here on. Answers the enrollments."""

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from django.db import transaction
 
-from commerce_events.bus import positions
+from commerce_events.bus import positions, sql
 from commerce_events.bus.kafka import Log
 from commerce_events.bus.positions import Stand
 from commerce_events.models import Gap, Position
@@ -53,7 +54,11 @@ def test_a_position_moves_only_from_where_it_is_thought_to_be(database: TestData
     stands = {("orders", i): positions.start("group", "orders", i, 10, "topic-1") for i in range(3)}
     assert positions.advance(stands["orders", 1], 11, NOW)
     assert not positions.advance(stands["orders", 1], 12, NOW)
-    lost = positions.advance_all(stands, {("orders", i): 20 for i in range(3)}, NOW)
+    offsets = {("orders", i): 20 for i in range(3)}
+    with transaction.atomic():
+        (rows,) = sql.selects(positions.locked(stands, offsets))
+        lost, moved = positions.advance_all(stands, offsets, rows, NOW)
+        sql.update(Position, positions.ADVANCED, moved)
     assert lost == {("orders", 1)}
     assert list(Position.objects.order_by("partition").values_list("offset", flat=True)) == [20, 11, 20]
 
