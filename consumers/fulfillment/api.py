@@ -21,7 +21,7 @@ from consumers.fulfillment.models import Attempt, Grant
 from consumers.fulfillment.rules.decide import LINES_DISCARDED, ORDER_PAID, ORDER_RESUME
 from consumers.fulfillment.rules.state import WHOLE_ORDER, Pair
 
-__all__ = ["discard", "journey", "lines_of_learner", "retry"]
+__all__ = ["discard", "journey", "lines_of_learner", "retry", "retry_failed"]
 
 _RULES = "rules"
 
@@ -70,22 +70,60 @@ def retry(
     data: dict[str, Any] = {"order_key": key, "line_ids": list(line_ids), "actor": actor, "is_retry": True}
     if refund_id is not None:
         data |= {"refund_id": refund_id, "is_approved": is_approved}
-    # The ledger forgets who a failed line was for; the order that named the learner is in the inbox while it is kept.
-    payloads = Inbox.objects.filter(stream_id=stream.pk, event_type=ORDER_PAID).order_by("-pk")
-    payload = payloads.values_list("payload", flat=True).first()
-    if payload:
-        data["order"] = orjson.loads(payload)
+    order = _told(stream)
+    if order is not None:
+        data["order"] = order
     inbox.enqueue(ORDER_RESUME, key, data)
     return True
 
 
-def discard(source: str, order_id: str, line_ids: Iterable[str], actor: str) -> bool:
-    """Give waiting or held lines up, as a person decides. Returns whether the order is known."""
+def retry_failed(reason_code: str, actor: str, course_key: str = "") -> list[str]:
+    """Have every line that failed for one reason decided again, after what was wrong is mended (R15).
+
+    Arguments:
+        course_key: only the lines of this course.
+
+    Returns:
+        The orders that are decided again, as ``source:order_id``.
+    """
+    failed = Grant.objects.filter(state="failed", reason=reason_code)
+    if course_key:
+        failed = failed.filter(course_key=course_key)
+    lines: dict[str, list[str]] = {}
+    for order_key, line_id in failed.values_list("order_key", "line_id"):
+        lines.setdefault(order_key, []).append(line_id)
+    for order_key in sorted(lines):
+        source, _, order_id = order_key.partition(":")
+        retry(source, order_id, lines[order_key], actor)
+    return sorted(lines)
+
+
+def discard(
+    source: str, order_id: str, line_ids: Iterable[str], actor: str, *, refund_id: str | None = None
+) -> bool:
+    """Give waiting or held lines up, as a person decides. Returns whether the order is known.
+
+    Arguments:
+        refund_id: of a held refund, where it is one that is given up: the access stays.
+    """
     key = topics.order_key(source, order_id)
     if _stream(key) is None:
         return False
-    inbox.enqueue(LINES_DISCARDED, key, {"order_key": key, "line_ids": list(line_ids), "actor": actor})
+    data: dict[str, Any] = {"order_key": key, "line_ids": list(line_ids), "actor": actor}
+    if refund_id is not None:
+        data["refund_id"] = refund_id
+    inbox.enqueue(LINES_DISCARDED, key, data)
     return True
+
+
+def _told(stream: Stream) -> dict[str, Any] | None:
+    """The order as the store told it, while its events are kept: who it is for, and every line of every revision.
+
+    The ledger forgets who a failed line was for, and what a line that failed at once was about.
+    """
+    payloads = Inbox.objects.filter(stream_id=stream.pk, event_type=ORDER_PAID).exclude(payload="").order_by("pk")
+    orders = [orjson.loads(payload) for payload in payloads.values_list("payload", flat=True)]
+    return {**orders[-1], "lines": [line for order in orders for line in order["lines"]]} if orders else None
 
 
 def _effects(row: Inbox | Attempt) -> tuple[Effect, ...]:

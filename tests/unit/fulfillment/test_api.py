@@ -1,7 +1,10 @@
 """What a person sees of an order, and what a person may ask for."""
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from consumers.fulfillment import api
+from consumers.fulfillment.reference.gateway import ReferenceGateway
 from consumers.fulfillment.reference.models import ReferenceEnrollment
 from tests.unit.fulfillment.site import DEMO, OTHER, Site, learner, line, paid, refunded
 
@@ -64,3 +67,52 @@ def test_a_refund_that_a_certificate_holds_waits_for_approval(site: Site) -> Non
     site.work()
     assert site.current("100")["1", "revoke", "r1"] == ("revoked", "ok")
     assert site.seat(ada) is None
+
+
+def test_a_held_refund_that_a_person_gives_up_keeps_the_access(site: Site) -> None:
+    ada = site.user("ada")
+    site.deliver(paid("100", ada))
+    ReferenceEnrollment.objects.update(is_certified=True)
+    site.deliver(refunded("100"))
+    assert api.discard("shop", "100", ["1"], "operator", refund_id="r1")
+    site.work()
+    assert site.current("100")["1", "revoke", "r1"] == ("retained", "discarded")
+    assert (site.seat(ada), site.grant("100").state) == ("verified", "kept")
+    assert not api.discard("shop", "unheard-of", ["1"], "operator")
+
+
+def test_everything_that_failed_for_one_reason_is_retried_when_it_is_mended(site: Site) -> None:
+    """R15"""
+    ada, bob = site.user("ada"), site.user("bob")
+    late, never = "course-v1:edX+Late+2026", "course-v1:edX+Never+2026"
+    site.deliver(
+        paid("100", ada, line("1", late), line("2", never)),
+        paid("101", bob, line("1", late)),
+        paid("102", bob, line("1", DEMO, "honor")),
+    )
+    site.course(late)
+    assert api.retry_failed("course_not_found", "operator", late) == ["shop:100", "shop:101"]
+    site.work()
+    assert site.seats() == {(ada.pk, late): "verified", (bob.pk, late): "verified"}
+    assert api.retry_failed("course_not_found", "operator") == ["shop:100"]
+    assert api.retry_failed("mode_not_found", "operator") == ["shop:102"]
+    site.work()
+    assert len(site.seats()) == 2
+
+
+def test_a_retry_knows_the_lines_of_every_revision(site: Site) -> None:
+    """An order may come with new lines alone; what a SKU stood for is in the event that told it."""
+    ada = site.user("ada")
+    by_sku = line("1", course_key=None, mode=None, sku="ABC")
+    site.deliver(paid("100", learner(username="ada"), by_sku), paid("100", ada, line("2", OTHER), revision=1))
+    assert site.current("100")["1", "fulfill", None] == ("failed", "unknown_product")
+
+    class Selling(ReferenceGateway):
+        def skus(self, skus: Collection[str]) -> Mapping[str, tuple[str, str]]:
+            return {"ABC": (DEMO, "verified")}
+
+    site.handler.gateway = Selling()
+    assert api.retry("shop", "100", ["1"], "operator")
+    site.work()
+    assert site.current("100")["1", "fulfill", None] == ("completed", "ok")
+    assert site.seat(ada) == "verified"
