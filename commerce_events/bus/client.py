@@ -23,7 +23,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from commerce_events import topics, wire
 from commerce_events.avsc import known
-from commerce_events.bus.kafka import made
+from commerce_events.bus.kafka import REFUSALS, Troubles, made
 from commerce_events.bus.partitions import partition_of
 from commerce_events.data import OrderData, RefundData
 from commerce_events.exceptions import CommerceEventsError, ContractError, OperatorError, TransientError
@@ -42,16 +42,6 @@ SAFE = {
     "allow.auto.create.topics": False,
     "topic.metadata.propagation.max.ms": 5000,  # a topic that is not there is told soon
     "log.connection.close": False,
-}
-_NO_TOPIC = "Is the prefix right, and were the topics created? `commerce-events doctor` looks."
-_HINTS = {
-    KafkaError.UNKNOWN_TOPIC_OR_PART: _NO_TOPIC,
-    KafkaError._UNKNOWN_TOPIC: _NO_TOPIC,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "This user needs the right to write to the topic.",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "This user needs the right IdempotentWrite on the cluster.",
-    KafkaError.SASL_AUTHENTICATION_FAILED: "Check user and password.",
-    KafkaError._AUTHENTICATION: "Check user and password.",
-    KafkaError._SSL: "Check the certificates.",
 }
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE}
 
@@ -89,11 +79,11 @@ class StoreClient:
         self.prefix, self.source, self.register, self.timeout = prefix, source, register, timeout
         self.registry = Registry(registry_url, auth=registry_auth)
         self._ids: dict[str, int] = {}
+        self._troubles = Troubles()
         self._config = {
             "linger.ms": 5, **(kafka or {}), "bootstrap.servers": bootstrap, **SAFE,
-            "message.timeout.ms": max(1, int(timeout * 1000)), "error_cb": self._trouble,
+            "message.timeout.ms": max(1, int(timeout * 1000)), "error_cb": self._troubles,
         }  # fmt: skip
-        self._last_trouble: KafkaError | None = None
         self._producer = self._connected()
 
     def publish_order_paid(self, order: OrderData | Body) -> Placed:
@@ -158,7 +148,7 @@ class StoreClient:
     def _send(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> Placed:
         reports: list[tuple[KafkaError | None, Any]] = []
         producer = self._producer
-        self._last_trouble = None
+        self._troubles.refusal = None
         try:
             producer.produce(
                 topic, key=key, value=value, headers=headers,  # type: ignore[arg-type]
@@ -183,14 +173,10 @@ class StoreClient:
             self._producer = self._connected()
         if error.code() in _TOO_LARGE:
             return ContractError(f"larger than the broker takes: {error.str()}", hint="Ask for max.message.bytes.")
-        cause = error if error.code() in _HINTS else self._last_trouble
-        if cause is not None and cause.code() in _HINTS:
-            return OperatorError(f"the broker refuses {topic}: {cause.str()}", hint=_HINTS[cause.code()])
+        cause = error if error.code() in REFUSALS else self._troubles.refusal
+        if cause is not None:
+            return OperatorError(f"the broker refuses {topic}: {cause.str()}", hint=REFUSALS[cause.code()])
         return TransientError(f"not acknowledged by the broker: {error.str()}")
-
-    def _trouble(self, error: KafkaError) -> None:
-        """What librdkafka tells beside delivery reports: a message whose login failed merely times out."""
-        self._last_trouble = error
 
     def _schema_id(self, topic: str, event_type: str) -> int:
         if event_type not in self._ids:

@@ -16,7 +16,7 @@ from commerce_events.bus.types import FAILURE, OK, WARNING, Finding, Handler
 from commerce_events.exceptions import CommerceEventsError, OperatorError
 from commerce_events.registry import Registry
 
-__all__ = ["FAILURE", "OK", "WARNING", "Finding", "broker", "isolation", "packages", "schemas", "site"]
+__all__ = ["FAILURE", "OK", "WARNING", "Finding", "broker", "checked", "packages", "schemas", "site"]
 
 #: What is due for longer stands still.
 LATE = timedelta(minutes=5)
@@ -46,7 +46,11 @@ def packages() -> Iterator[Finding]:
 
 def broker(config: dict[str, Any], prefix: str) -> Iterator[Finding]:
     """The broker answers, and the topics are what the contract says."""
-    asking = {**config, "group.id": "commerce-events-doctor", "socket.connection.setup.timeout.ms": 5000}
+    troubles = kafka.Troubles()
+    asking = {
+        **config, "group.id": "commerce-events-doctor", "socket.connection.setup.timeout.ms": 5000,
+        "error_cb": troubles,
+    }  # fmt: skip
     try:
         client = kafka.made(Consumer, asking)
     except OperatorError as error:
@@ -56,6 +60,11 @@ def broker(config: dict[str, Any], prefix: str) -> Iterator[Finding]:
         try:
             cluster = client.list_topics(timeout=6)
         except KafkaException as error:
+            client.poll(0)  # hands over what was heard meanwhile
+            if troubles.refusal is not None:
+                hint = kafka.REFUSALS[troubles.refusal.code()]
+                yield Finding("broker", FAILURE, f"refuses: {troubles.refusal.str()}", hint)
+                return
             yield Finding(
                 "broker", FAILURE, f"{config['bootstrap.servers']} does not answer: {error.args[0].str()}",
                 "Is it running, and reachable from here? For one to try things on: commerce-events dev.",
@@ -67,8 +76,8 @@ def broker(config: dict[str, Any], prefix: str) -> Iterator[Finding]:
             found = cluster.topics.get(name)
             if found is None:
                 yield Finding(
-                    f"topic {name}", FAILURE, "does not exist",
-                    "commerce-events doctor --create-topics makes it; check EVENT_BUS_TOPIC_PREFIX first.",
+                    f"topic {name}", FAILURE, "does not exist, or this user may not see it",
+                    "commerce-events doctor --create-topics makes it; check EVENT_BUS_TOPIC_PREFIX first, and ACLs.",
                 )  # fmt: skip
             else:
                 yield Finding(f"topic {name}", OK, f"{len(found.partitions)} partitions")
@@ -109,7 +118,6 @@ def schemas(registry: Registry, prefix: str) -> Iterator[Finding]:
 def site() -> Iterator[Finding]:
     """The Django side: settings, apps, database, positions."""
     from django.apps import apps
-    from django.conf import settings as django_settings
     from django.db import connection
 
     from commerce_events.bus import handlers
@@ -136,14 +144,19 @@ def site() -> Iterator[Finding]:
             "" if state == OK else "Add it to INSTALLED_APPS; in the LMS the plugin does. A failing import is one "
             "line in its log.",
         )  # fmt: skip
-    if "openedx_events" in django_settings.INSTALLED_APPS and "commerce_events" in django_settings.INSTALLED_APPS:
-        order = [app for app in django_settings.INSTALLED_APPS if app in {"openedx_events", "commerce_events"}]
-        if order[0] != "commerce_events":
-            yield Finding(
-                "order of apps", WARNING, "openedx_events stands before commerce_events",
-                "Put commerce_events first: its signals must exist when openedx_events becomes ready.",
-            )  # fmt: skip
+    yield from checked()
     yield from _database(connection, settings.group, known)
+
+
+def checked() -> Iterator[Finding]:
+    """Django's checks of ours: what ordinary commands are warned of is a failure here."""
+    from commerce_events import checks
+
+    found = checks.findings()
+    for message in found:
+        yield Finding(f"check {message.id}", FAILURE, str(message.msg), str(message.hint or ""))
+    if not found:
+        yield Finding("checks", OK, "nothing dangerous in the settings")
 
 
 def _database(connection: Any, group: str, known: Mapping[str, Handler]) -> Iterator[Finding]:
@@ -160,13 +173,6 @@ def _database(connection: Any, group: str, known: Mapping[str, Handler]) -> Iter
             yield Finding("migrations", FAILURE, f"not applied: {', '.join(ours)}", "manage.py migrate")
             return
         yield Finding("database", OK, f"{connection.vendor}, migrated")
-        level = isolation(connection)
-        if level not in {"read committed", "sqlite"}:
-            yield Finding(
-                "isolation level", FAILURE, level,
-                "Set it to read committed: DATABASES OPTIONS isolation_level. Gap locks of REPEATABLE READ stall "
-                "producers.",
-            )  # fmt: skip
         rows = list(Position.objects.filter(group=group))
         yield Finding(
             "position", OK if rows else WARNING, f"{len(rows)} partitions" if rows else "this group has not begun",
@@ -216,16 +222,3 @@ def _queues() -> Iterator[Finding]:
         ("dead letters", dead, "manage.py commerce_dead_letters lists them, redrives and discards."),
     ):
         yield Finding(about, WARNING if count else OK, str(count), hint if count else "")
-
-
-def isolation(connection: Any) -> str:
-    """The isolation level that transactions of this connection get."""
-    ask: dict[str, str] = {"postgresql": "SHOW transaction_isolation", "mysql": "SELECT @@session.tx_isolation"}
-    if connection.vendor not in ask:
-        return str(connection.vendor)
-    statement = ask[connection.vendor]
-    if connection.vendor == "mysql" and not connection.mysql_is_mariadb:
-        statement = "SELECT @@session.transaction_isolation"
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        return str(cursor.fetchone()[0]).lower().replace("-", " ")

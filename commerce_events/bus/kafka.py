@@ -20,6 +20,33 @@ from commerce_events.exceptions import ContractError, OperatorError, TransientEr
 
 TIMEOUT = 10.0
 
+_NO_TOPIC = "Is the prefix right, were the topics created, and may this user see them? `commerce-events doctor` looks."
+_LOGIN = "Check user, password and sasl.mechanism; docs/how-tos/secure-kafka.rst says how a login is given."
+_TOPIC = "This user's ACLs are missing: docs/how-tos/secure-kafka.rst lists those of a store and of an LMS."
+#: What no waiting heals, and what to do about it.
+REFUSALS = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART: _NO_TOPIC,
+    KafkaError._UNKNOWN_TOPIC: _NO_TOPIC,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: _TOPIC,
+    KafkaError.GROUP_AUTHORIZATION_FAILED: _TOPIC,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "This user needs the right IdempotentWrite on the cluster.",
+    KafkaError.SASL_AUTHENTICATION_FAILED: _LOGIN,
+    KafkaError._AUTHENTICATION: _LOGIN,
+    KafkaError._SSL: "Check ssl.ca.location, the certificates, and that the broker speaks TLS at this port.",
+}
+
+
+class Troubles:
+    """What a client hears beside its answers: a login that is refused shows in the answer as a timeout only."""
+
+    def __init__(self) -> None:
+        self.refusal: KafkaError | None = None
+
+    def __call__(self, error: KafkaError) -> None:
+        """For librdkafka's ``error_cb``; what is told of all brokers afterwards says less."""
+        if error.code() in REFUSALS:
+            self.refusal = error
+
 
 class Record(Protocol):
     """The part of a consumed ``confluent_kafka.Message`` that is used; its own types allow for what never comes."""
@@ -126,6 +153,8 @@ def topic_ids(client: AdminClient, names: Iterable[str], registry_url: str = "")
         except (KafkaException, TimeoutError) as error:
             if _says(error, "_UNSUPPORTED_FEATURE", "UNSUPPORTED_VERSION"):
                 ids[name] = ""  # a broker before Apache Kafka 2.8
+            elif _says(error, "TOPIC_AUTHORIZATION_FAILED"):
+                raise OperatorError(f"the broker refuses to describe topic {name}", hint=_TOPIC) from error
             elif not _says(error, "UNKNOWN_TOPIC_OR_PART"):
                 raise TransientError(f"the broker did not describe topic {name}") from error
     return ids

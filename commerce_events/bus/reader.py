@@ -14,7 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 
 from commerce_events import topics, wire
 from commerce_events.bus import kafka
-from commerce_events.exceptions import ContractError, OperatorError
+from commerce_events.exceptions import ContractError, OperatorError, TransientError
 from commerce_events.registry import Registry
 
 
@@ -46,22 +46,33 @@ class Reader:
         self, config: Mapping[str, Any], registry: Registry, names: Sequence[str], start: str | datetime = "latest"
     ) -> None:
         self.registry = registry
+        self._troubles = kafka.Troubles()
         self._writers: dict[tuple[str, int], Any] = {}
         self.client = kafka.made(Consumer, {
             **config, "group.id": "commerce-events-reader", "enable.auto.commit": False,
             "auto.offset.reset": "earliest", "enable.partition.eof": False,
-            "log.connection.close": False, "fetch.wait.max.ms": 100,
+            "log.connection.close": False, "fetch.wait.max.ms": 100, "error_cb": self._troubles,
         })  # fmt: skip
         at = []
         for name in names:
-            found = kafka.partitions(self.client, name)
+            found = self._partitions(name)
             if not found:
                 raise OperatorError(
-                    f"topic {name} does not exist",
+                    f"topic {name} does not exist, or this user may not see it",
                     hint="Is the prefix right? `commerce-events dev` creates the topics.",
                 )
             at += [TopicPartition(name, partition) for partition in found]
         self.client.assign(self._places(at, start))
+
+    def _partitions(self, name: str) -> list[int]:
+        try:
+            return kafka.partitions(self.client, name)
+        except TransientError:
+            self.client.poll(0)  # hands over what was heard meanwhile
+            if self._troubles.refusal is None:
+                raise
+            said = self._troubles.refusal
+            raise OperatorError(f"the broker refuses: {said.str()}", hint=kafka.REFUSALS[said.code()]) from None
 
     def _places(self, at: list[TopicPartition], start: str | datetime) -> list[TopicPartition]:
         if isinstance(start, datetime):
@@ -82,8 +93,9 @@ class Reader:
             error = message.error()
             if error is None:
                 heard.append(self._heard(message))
-            elif error.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION}:
-                raise OperatorError(f"the broker refuses: {error.str()}", hint="Check this principal's ACLs.")
+            elif error.code() in kafka.REFUSALS and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+                # of a group it never joins a reader need not be allowed anything
+                raise OperatorError(f"the broker refuses: {error.str()}", hint=kafka.REFUSALS[error.code()])
         return heard
 
     def follow(self, pause: float = 0.5) -> Iterator[Heard]:

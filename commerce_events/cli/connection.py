@@ -117,8 +117,10 @@ class _Asked:
         return [os.environ.get, *([access.of(self.site)] if self.of_site(name) else [])]
 
     def site_kafka(self) -> dict[str, Any]:
-        """COMMERCE_EVENTS['KAFKA']."""
-        return dict((access.of(self.site)("COMMERCE_EVENTS") or {}).get("KAFKA") or {})
+        """COMMERCE_EVENTS['KAFKA'], as the consumer has it."""
+        from commerce_events.bus.conf import merged
+
+        return dict(merged()["KAFKA"])
 
 
 @contextmanager
