@@ -24,6 +24,7 @@ PAGES = {
     "_generated/line-transitions.rst": "lines.transitions",
     "_generated/performance.rst": "performance.page",
     "_generated/topics.rst": "contract.topic_table",
+    "checks-and-exit-codes.rst": "checks.page",
     "commands.rst": "commands.page",
     "data-dictionary.rst": "contract.data_dictionary",
     "reason-codes.rst": "reasons.page",
