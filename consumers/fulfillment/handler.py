@@ -15,7 +15,7 @@ from django.db import transaction
 from commerce_events.bus import script
 from commerce_events.bus.types import REJECTED, RENEW, Context, Event, Finding, FollowUp, Message, Outcome, Stream
 from consumers.fulfillment import conf, findings, leaving, ledger, resume, retell, retirement
-from consumers.fulfillment.gateway import Change, Gateway, OrderLine
+from consumers.fulfillment.gateway import Change, EntitlementChange, Gateway, OrderLine
 from consumers.fulfillment.learners import Directory
 from consumers.fulfillment.results import Teller
 from consumers.fulfillment.rules import decide as rules
@@ -78,7 +78,7 @@ class FulfillmentHandler:
         return findings.lines()
 
     def _orders(self, events: Sequence[Event], context: Context) -> list[Outcome]:
-        refusals: dict[Pair, str] = {}
+        refusals: dict[Any, str] = {}
         streams = {event.stream.key: event.stream for event in events}
         counts = [(stream, stream.next_n, stream.revision, stream.closed, stream.dirty) for stream in streams.values()]
         while True:
@@ -95,8 +95,8 @@ class FulfillmentHandler:
                 stream.next_n, stream.revision, stream.closed, stream.dirty = count, revision, is_closed, is_dirty
 
     def _decide(
-        self, events: Sequence[Event], streams: Mapping[str, Stream], refusals: Mapping[Pair, str], context: Context
-    ) -> tuple[list[Outcome], Mapping[Pair, str]]:
+        self, events: Sequence[Event], streams: Mapping[str, Stream], refusals: Mapping[Any, str], context: Context
+    ) -> tuple[list[Outcome], Mapping[Any, str]]:
         """Load, decide, write, enroll. Answers the outcomes and what the platform refused."""
         rows = ledger.Ledger(streams)
         learners = Directory()
@@ -113,12 +113,16 @@ class FulfillmentHandler:
                 rows.order_numbers[event.stream.key] = event.data["order_number"]
         rows.write()
         outcomes = self._tell(decided, rows.order_numbers, context)
-        changes = _changes(rows, found)
-        if not changes:
-            return outcomes, {}
-        if not self.gateway.bulk:
+        return outcomes, self._apply(_changes(rows, found), list(rows.book.entitled.values()))
+
+    def _apply(self, changes: Sequence[Change], entitled: Sequence[EntitlementChange]) -> Mapping[Any, str]:
+        """Have the platform do it, enrollments first. Answers what it refused, by pair or entitlement."""
+        if (changes or entitled) and not self.gateway.bulk:
             script.flush()  # what a platform does is done at once; whatever of ours can fail must have been written
-        return outcomes, self.gateway.apply(changes)
+        refused: Mapping[Any, str] = self.gateway.apply(changes) if changes else {}
+        if not refused and entitled:
+            refused = self.gateway.apply_entitlements(entitled)
+        return refused
 
     def _load(self, rows: ledger.Ledger, events: Iterable[Event], learners: Directory) -> Mapping[Pair, Seat]:
         """Read every fact that the rules will ask for; the pairs are locked from here on. Answers the enrollments."""
@@ -134,6 +138,10 @@ class FulfillmentHandler:
             sold = gateway.skus(needs.skus)
             book.skus = {sku: sold.get(sku) for sku in needs.skus}
             needs.sold(book.skus)
+        entitlements = needs.entitlements(learners)
+        if entitlements:
+            book.entitlements = gateway.entitlements(entitlements)
+            needs.entitled(book.entitlements)
         pairs = rows.lock_pairs(needs.pairs(learners))
         answered = gateway.courses(needs.courses) if needs.courses else {}
         book.courses = {key: answered.get(key, NO_COURSE) for key in needs.courses}

@@ -20,13 +20,13 @@ from consumers.fulfillment.rules.state import Access, Book, Grant, Order, Pair, 
 #: Columns that never change once a grant is written, then those that do.
 _IDENTITY = ("stream_id", "number", "order_key", "order_number", "line_id")
 _CONTENT = (
-    "state", "pair", "place", "lms_user_id", "course_key", "product_kind", "mode", "paid_at", "quantity", "seats_used",
-    "refunded_total", "ordered_quantity", "is_full", "chargeback", "hint", "found", "content", "outcome", "reason",
+    "state", "pair", "place", "lms_user_id", "course_key", "product_kind", "product", "mode", "paid_at", "quantity",
+    "seats_used", "refunded_total", "ordered_quantity", "is_full", "chargeback", "hint", "found", "content", "outcome", "reason",
     "base", "last_mode", "last_active",
 )  # fmt: skip
 _READ = (
     "id", "stream_id", "order_number", "base", "last_mode", "last_active", "order_key", "line_id", "state",
-    "lms_user_id", "course_key", "product_kind", "mode", "paid_at", "quantity", "seats_used", "refunded_total",
+    "lms_user_id", "course_key", "product_kind", "product", "mode", "paid_at", "quantity", "seats_used", "refunded_total",
     "ordered_quantity", "is_full", "chargeback", "hint", "found", "content", "outcome", "reason", "place",
 )  # fmt: skip
 _WAITING = (
@@ -141,8 +141,8 @@ class Ledger:
         for order in self.book.orders.values():
             for grant in order.grants.values():
                 pair = grant.pair
-                if pair is None or grant.place is not None:
-                    continue
+                if pair is None or not pair.course_key or grant.place is not None:
+                    continue  # an entitlement that is not spent yet has a learner and no course
                 place = taken.get(pair)
                 if place is None:
                     access = accesses.get(pair)
@@ -161,14 +161,16 @@ class Ledger:
         digest = user = base = mode = None
         is_active = False
         if pair is not None:
-            digest, user = digests.of_pair(pair), pair[0]
+            user = pair.lms_user_id
+            digest = digests.of_pair(pair) if pair.course_key else None
             if grant.place == 0 and (access := self.book.accesses.get(pair)) is not None:
                 base = access.base
                 if access.last_set is not None:
                     mode, is_active = access.last_set
         return (
-            grant.state, digest, grant.place, user, grant.course_key, grant.product_kind, grant.mode, grant.paid_at,
-            grant.quantity, grant.seats_used, grant.refunded_total, grant.ordered_quantity, grant.is_full,
+            grant.state, digest, grant.place, user, grant.course_key, grant.product_kind,
+            orjson.dumps(grant.product).decode() if grant.product else "", grant.mode, grant.paid_at, grant.quantity,
+            grant.seats_used, grant.refunded_total, grant.ordered_quantity, grant.is_full,
             grant.chargeback, grant.hint, grant.found, grant.content or None, grant.outcome, grant.reason, base, mode,
             is_active,
         )  # fmt: skip
@@ -200,14 +202,14 @@ def kept(lines: Sequence[LineResult]) -> str:
 
 def _grant(row: tuple[Any, ...]) -> Grant:
     (
-        row_id, _, _, _, _, _, order_key, line_id, state, user, course_key, product_kind, mode, paid_at, quantity,
-        seats_used, refunded_total, ordered_quantity, is_full, chargeback, hint, found, content, outcome, reason,
+        row_id, _, _, _, _, _, order_key, line_id, state, user, course_key, product_kind, product, mode, paid_at,
+        quantity, seats_used, refunded_total, ordered_quantity, is_full, chargeback, hint, found, content, outcome, reason,
         place,
     ) = row  # fmt: skip
     return Grant(
         order_key, line_id, state, None if user is None else Pair(user, course_key), product_kind, course_key, mode,
         paid_at, quantity, seats_used, refunded_total, ordered_quantity, is_full, chargeback, hint, found,
-        content or b"", outcome, reason, None, row_id, place,
+        content or b"", outcome, reason, None, row_id, place, product=orjson.loads(product) if product else None,
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Grant(models.Model):
     lms_user_id = models.BigIntegerField(null=True)
     course_key = models.CharField(max_length=255, default="", blank=True)
     product_kind = models.CharField(max_length=64)
+    product = models.TextField(default="", blank=True)  # what else the line says of its product, as JSON
     mode = models.CharField(max_length=32, default="", blank=True)
     paid_at = models.DateTimeField(null=True)
     quantity = models.IntegerField(default=0)

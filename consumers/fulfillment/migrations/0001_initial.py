@@ -40,6 +40,7 @@ class Migration(migrations.Migration):
                 ('lms_user_id', models.BigIntegerField(null=True)),
                 ('course_key', models.CharField(blank=True, default='', max_length=255)),
                 ('product_kind', models.CharField(max_length=64)),
+                ('product', models.TextField(blank=True, default='')),
                 ('mode', models.CharField(blank=True, default='', max_length=32)),
                 ('paid_at', models.DateTimeField(null=True)),
                 ('quantity', models.IntegerField(default=0)),
