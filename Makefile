@@ -1,7 +1,7 @@
 # Everything here sets up what it needs: `make demo` and `make test` work in a clean clone on a machine with Python alone.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-docker quality pii_check bench bench-quick docs kafka-up kafka-down \
+.PHONY: help demo test test-quick test-docker mutation quality pii_check bench bench-quick docs kafka-up kafka-down \
 	schemas requirements upgrade clean
 
 VENV ?= .venv
@@ -26,6 +26,11 @@ test-quick: $(VENV)/.has-test ## run tests/unit on SQLite and the embedded broke
 
 test-docker: $(VENV)/.has-test ## run the end-to-end story on docker-compose.kafka.yml
 	$(BIN)/python -m pytest tests -m docker $(ARGS)
+
+mutation: $(VENV)/.has-mutation ## plant small faults in the rules and count those that their tests find; takes half an hour
+	nice $(BIN)/mutmut run $(ARGS)
+	$(BIN)/mutmut export-cicd-stats
+	$(BIN)/python scripts/mutation_score.py 85
 
 quality: $(VENV)/.has-quality pii_check ## style, types, direction of imports, schemas, personal data, facts in the docs
 	$(BIN)/ruff check .
@@ -68,7 +73,7 @@ schemas: $(VENV)/.has-demo ## generate schemas/ from the data classes
 requirements: $(VENV)/.has-dev $(VENV)/.has-mysql ## install everything a contributor uses into .venv
 
 upgrade: $(VENV)/.has-dev ## compile requirements/*.in to *.txt with the newest versions
-	@for name in base demo test quality docs ci mysql dev; do \
+	@for name in base demo test mutation quality docs ci mysql dev; do \
 		echo "requirements/$$name.txt"; \
 		(cd requirements && CUSTOM_COMPILE_COMMAND="make upgrade" ../$(BIN)/pip-compile --quiet --upgrade --strip-extras \
 			--allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
@@ -76,7 +81,7 @@ upgrade: $(VENV)/.has-dev ## compile requirements/*.in to *.txt with the newest 
 	done
 
 clean: ## delete what these targets made, the virtual environment included
-	rm -rf $(VENV) build dist docs/_build htmlcov reports .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) build dist docs/_build htmlcov mutants reports .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache .coverage *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
