@@ -36,7 +36,8 @@ BATCH = 1000
 GRANT = (
     "stream_id", "number", "order_key", "order_number", "line_id", "state", "pair", "place", "lms_user_id",
     "course_key", "product_kind", "product", "mode", "paid_at", "quantity", "seats_used", "refunded_total",
-    "ordered_quantity", "is_full", "chargeback", "hint", "found", "content", "outcome", "reason", "base", "last_mode", "last_active",
+    "ordered_quantity", "is_full", "chargeback", "hint", "found", "content", "outcome", "reason", "base", "last_mode",
+    "last_active",
 )  # fmt: skip
 STREAM = ("id", "digest", "topic", "key", "next_n", "revision", "closed", "created_at")
 ENROLLMENT = (
@@ -189,7 +190,8 @@ class SameRows:
                     pair = sha256(f"{learner}:{course}".encode()).digest()
                     result_id = str(uuid4())
                     grants.append((
-                        stream, place, key, number, line_id, "active", pair, 0, learner, course, "course_seat", "", mode,
+                        stream, place, key, number, line_id, "active", pair, 0, learner, course, "course_seat", "",
+                        mode,
                         paid_at, 1, 1, 0, 1, False, False, "", "", digest, done, "enrolled", None, mode, True,
                     ))  # fmt: skip
                     enrollments.append((pair, mode, True, key, number, line_id, learner, course, False))

@@ -21,13 +21,14 @@ from consumers.fulfillment.rules.state import Access, Book, Grant, Order, Pair, 
 _IDENTITY = ("stream_id", "number", "order_key", "order_number", "line_id")
 _CONTENT = (
     "state", "pair", "place", "lms_user_id", "course_key", "product_kind", "product", "mode", "paid_at", "quantity",
-    "seats_used", "refunded_total", "ordered_quantity", "is_full", "chargeback", "hint", "found", "content", "outcome", "reason",
-    "base", "last_mode", "last_active",
+    "seats_used", "refunded_total", "ordered_quantity", "is_full", "chargeback", "hint", "found", "content", "outcome",
+    "reason", "base", "last_mode", "last_active",
 )  # fmt: skip
 _READ = (
     "id", "stream_id", "order_number", "base", "last_mode", "last_active", "order_key", "line_id", "state",
-    "lms_user_id", "course_key", "product_kind", "product", "mode", "paid_at", "quantity", "seats_used", "refunded_total",
-    "ordered_quantity", "is_full", "chargeback", "hint", "found", "content", "outcome", "reason", "place",
+    "lms_user_id", "course_key", "product_kind", "product", "mode", "paid_at", "quantity", "seats_used",
+    "refunded_total", "ordered_quantity", "is_full", "chargeback", "hint", "found", "content", "outcome",
+    "reason", "place",
 )  # fmt: skip
 _WAITING = (
     "stream_id", "line_digest", "order_key", "line_id", "email_digest", "username_digest", "lms_user_id", "learner",
@@ -202,9 +203,9 @@ def kept(lines: Sequence[LineResult]) -> str:
 
 def _grant(row: tuple[Any, ...]) -> Grant:
     (
-        row_id, _, _, _, _, _, order_key, line_id, state, user, course_key, product_kind, product, mode, paid_at,
-        quantity, seats_used, refunded_total, ordered_quantity, is_full, chargeback, hint, found, content, outcome, reason,
-        place,
+        row_id, _, _, _, _, _, order_key, line_id, state, user, course_key, product_kind, product, mode,
+        paid_at, quantity, seats_used, refunded_total, ordered_quantity, is_full, chargeback, hint, found,
+        content, outcome, reason, place,
     ) = row  # fmt: skip
     return Grant(
         order_key, line_id, state, None if user is None else Pair(user, course_key), product_kind, course_key, mode,
