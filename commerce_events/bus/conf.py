@@ -38,6 +38,7 @@ DEFAULTS: dict[str, Any] = {
     "MAX_VALUE_BYTES": 1 << 20,  # a longer message is set aside undecoded
     "POISON_PAUSE": 50,  # undecodable messages in a row that pause the intake instead of being set aside
     "TOPIC_CHECK": 60,  # seconds between two looks at the topics' ids
+    "RETENTION_DAYS": 180,  # how long commerce_purge leaves what is no longer needed
     "HEALTH_FILE": "",  # file that says ok while every stage gets on; --health-file
     "CONSUMER": "edx_event_bus_kafka.KafkaEventConsumer",  # of topics that are not ours, under the stock command
 }
