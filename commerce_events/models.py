@@ -245,6 +245,7 @@ class DeadLetter(models.Model):
     # the database's default too: a release that does not know the column goes on inserting
     resolution = models.CharField(max_length=255, default="", db_default="", blank=True)  # who settled it, and why
     resolved_at = models.DateTimeField(null=True)
+    mirrored_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-received_at"]

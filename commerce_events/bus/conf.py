@@ -37,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "REGISTER_SCHEMAS": False,  # register missing schemas by itself; in production a command does
     "MAX_VALUE_BYTES": 1 << 20,  # a longer message is set aside undecoded
     "POISON_PAUSE": 50,  # undecodable messages in a row that pause the intake instead of being set aside
+    "MIRROR_DEAD_LETTERS": False,  # on commerce-order-lifecycle-dlq too; protect that topic as the order topic
     "TOPIC_CHECK": 60,  # seconds between two looks at the topics' ids
     "RETENTION_DAYS": 180,  # how long commerce_purge leaves what is no longer needed
     "HEALTH_FILE": "",  # file that says ok while every stage gets on; --health-file

@@ -9,6 +9,7 @@ from commerce_events.bus.codec import Encoder
 from commerce_events.bus.failures import summary
 from commerce_events.bus.guard import RELAY_LEASE
 from commerce_events.bus.lease import Lease
+from commerce_events.bus.mirror import Mirror
 from commerce_events.bus.relay import Relay, source
 from commerce_events.bus.run import AWAY, Run
 
@@ -28,6 +29,8 @@ class RelayLoop:
             settings.full_topic,
             source(settings.installation),
         )
+        wanted = settings["MIRROR_DEAD_LETTERS"]
+        self.mirror = Mirror(lambda: clients.producer(settings), settings.full_topic) if wanted else None
 
     def run(self) -> None:
         """Publish, until the run ends, and then what is left."""
@@ -48,8 +51,12 @@ class RelayLoop:
         state.totals.published += sent
         state.health.beat("relay")
         state.idle["relay"] = not sent
-        if not sent:
+        if not sent and not self._mirrored():
             state.rest("relay")
+
+    def _mirrored(self) -> int:
+        """What nobody waits for comes after everything that somebody waits for."""
+        return self.mirror.run(self.state.clock()) if self.mirror is not None and self.relay.lease.held else 0
 
     def _last(self) -> None:
         """One more round on the way out: what was committed a moment ago need not wait for the next start."""

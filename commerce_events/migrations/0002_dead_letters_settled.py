@@ -20,4 +20,9 @@ class Migration(migrations.Migration):
             name='resolved_at',
             field=models.DateTimeField(null=True),
         ),
+        migrations.AddField(
+            model_name='deadletter',
+            name='mirrored_at',
+            field=models.DateTimeField(null=True),
+        ),
     ]
