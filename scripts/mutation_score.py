@@ -1,4 +1,4 @@
-"""``python scripts/mutation_score.py 85``: the share of planted faults that was found; fails below that many percent."""
+"""``python scripts/mutation_score.py 85``: the share of planted faults that was found; fails below that many percent"""
 from __future__ import annotations
 
 import json

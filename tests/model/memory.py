@@ -154,6 +154,7 @@ class Memory:
         return End({tuple(pair): seat.mode for pair, seat in self.seats.items() if seat.is_active},
                    {key for key, grant in lines.items() if grant.is_live},
                    {key: grant.refunded_total for key, grant in lines.items()},
+                   {key for key, grant in lines.items() if grant.state == "waiting"},
                    {(key.order_key, key.line_id) for key, known in self.entitlements.items() if not known.is_expired})
 
 

@@ -36,12 +36,13 @@ class End(NamedTuple):
     seats: dict[Place, str]  # active enrollments
     live: set[Key]
     totals: dict[Key, int]
+    waiting: set[Key]
     rights: set[Key] = frozenset()  # type: ignore[assignment]  # entitlements that were created and not expired
 
     def without(self, places: set[Place], keys: set[Key]) -> End:
         """What is left where lines may be held for a certificate: that depends on what came first, and may (R24)."""
         return End({place: mode for place, mode in self.seats.items() if place not in places},
-                   self.live - keys, self.totals, self.rights - keys)
+                   self.live - keys, self.totals, self.waiting, self.rights - keys)
 
 
 class Sequential:
@@ -139,6 +140,7 @@ class Sequential:
             {key for key, verdict in self.verdicts.items()
              if verdict == "granted" and key not in self.overruled and not self.is_reversed(key)},
             {key: self.total(key) for key in keys},
+            {key for key, verdict in self.verdicts.items() if verdict == "waiting"},
             {key for key, verdict in self.verdicts.items() if verdict == "granted" and key in self.runs
              and (not self.is_reversed(key) or self.hint(key) == "keep")})
 
@@ -304,4 +306,5 @@ def agree(world: World, end: End) -> None:
     assert end.seats == wanted.seats
     assert end.live == wanted.live
     assert end.totals == wanted.totals
+    assert end.waiting == wanted.waiting
     assert end.rights == wanted.rights

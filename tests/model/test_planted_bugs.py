@@ -5,6 +5,7 @@ Each was a real mistake of somebody: in an earlier text of the rules, in this co
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 
-from consumers.fulfillment.rules import checks, decide, desired, purchase, refund, seat, state
+from consumers.fulfillment.rules import (
+    checks,
+    decide,
+    decision,
+    desired,
+    entitlement,
+    purchase,
+    refund,
+    seat,
+    state,
+    ungranted,
+)
 from consumers.fulfillment.rules.state import Access, Book, Grant, Order, Seat
 
 from .memory import Memory
@@ -179,13 +191,80 @@ def a_change_is_not_saved(patch: pytest.MonkeyPatch) -> type[Memory]:
     return Careless
 
 
+def the_day_of_arrival_decides_a_deadline(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(checks, "_paid_by", lambda grant, expiry, case: False)
+
+
+def a_closed_window_does_not_ask_when_it_was_paid(patch: pytest.MonkeyPatch) -> None:
+    def by_the_clock(case: Any, course: Any, grant: Grant) -> bool:
+        return window(case, course, replace(grant, paid_at=None))
+
+    window = checks._window_is_open
+    patch.setattr(checks, "_window_is_open", by_the_clock)
+
+
+def an_embargo_stops_only_who_has_no_seat(patch: pytest.MonkeyPatch) -> None:
+    def lenient(case: Any, course: Any, access: Access, grant: Grant) -> tuple[str, bool]:
+        reason, is_held = refusal(case, course, access, grant)
+        return ("", False) if reason == "learner_embargoed" and access.base else (reason, is_held)
+
+    refusal = seat.refusal
+    patch.setattr(seat, "refusal", lenient)
+
+
+def a_retired_learner_is_waited_for(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(ungranted._WITHOUT_LEARNER, "retired", ("learner_not_found", "waiting"))
+
+
+def an_unproved_address_is_served(patch: pytest.MonkeyPatch) -> type[Memory]:
+    class Trusting(Memory):
+        def learner(self, identifiers: dict[str, Any]) -> state.Learner:
+            found = super().learner(identifiers)
+            return found if found.status != "inactive" else state.Learner("found", found.lms_user_id)
+
+    return Trusting
+
+
+def who_waited_too_long_is_served_all_the_same(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(decide._RULES, decide.LINES_EXPIRED, lambda case, data: None)
+
+
+def a_discarded_line_comes_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(decide._RULES, decide.LINES_DISCARDED, lambda case, data: None)
+
+
+def a_refund_leaves_the_entitlement(patch: pytest.MonkeyPatch) -> None:
+    revoke = seat.revoke
+    patch.setattr(entitlement, "revoke", lambda *given: revoke(*given) if given[2].course_key else
+                  decision.acknowledge(given[2], given[3], "revoked", "ok"))
+
+
+def an_entitlement_upgrades_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(entitlement, "run_of", lambda known: known.run)
+
+
+def a_refunded_entitlement_is_created_all_the_same(patch: pytest.MonkeyPatch) -> None:
+    unspent = entitlement._unspent
+
+    def generous(grant: Grant, user: int) -> decision.LineResult:
+        result = unspent(grant, user)
+        grant.state = "active"
+        return result
+
+    patch.setattr(entitlement, "_unspent", generous)
+
+
 BUGS: list[Plant] = [
     totals_are_added, a_grant_moves_the_base, the_last_hint_wins, a_refund_before_paid_is_forgotten,
     a_full_refund_reaches_only_the_lines_it_finds, a_tombstone_made_after_a_full_refund_does_not_know_it,
     staffs_change_is_not_noticed, older_grants_count_after_staffs_change, the_last_purchase_sets_the_mode,
     a_refunded_line_is_enrolled_unless_it_fails, kept_access_is_lost_when_the_refund_came_first,
     the_hint_of_a_skipped_line_is_lost, a_full_course_asks_for_a_live_grant, seats_are_found_without_their_owner,
-    grants_are_found_without_their_owner, a_change_is_not_saved,
+    grants_are_found_without_their_owner, a_change_is_not_saved, the_day_of_arrival_decides_a_deadline,
+    a_closed_window_does_not_ask_when_it_was_paid, an_embargo_stops_only_who_has_no_seat,
+    a_retired_learner_is_waited_for, an_unproved_address_is_served, who_waited_too_long_is_served_all_the_same,
+    a_discarded_line_comes_back, a_refund_leaves_the_entitlement, an_entitlement_upgrades_nothing,
+    a_refunded_entitlement_is_created_all_the_same,
 ]
 
 

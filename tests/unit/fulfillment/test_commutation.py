@@ -108,6 +108,7 @@ class ModelSite(Site):
             self.seats(),
             {key for key, grant in lines.items() if grant.is_live},
             {key: grant.refunded_total for key, grant in lines.items()},
+            {key for key, grant in lines.items() if grant.state == "waiting"},
         )
 
 
