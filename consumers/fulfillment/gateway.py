@@ -78,8 +78,8 @@ class Gateway:
         """Every account that has one of these ids, user names, or e-mail addresses (compared without case)."""
         raise TypeError(f"{type(self).__name__} must answer accounts()")
 
-    def once_called(self, user_ids: Collection[int]) -> Sequence[Account]:
-        """What these accounts were called before they retired, as long as the platform keeps that (R34)."""
+    def once_called(self, user_ids: Collection[int] | None) -> Sequence[Account]:
+        """What these accounts (None: all) were called before they retired, as long as the platform keeps that (R34)."""
         return ()
 
     def seats(self, pairs: Sequence[Pair], *, lock: bool) -> Mapping[Pair, Seat]:

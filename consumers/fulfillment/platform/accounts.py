@@ -45,9 +45,10 @@ def find(user_ids: Collection[int], usernames: Collection[str], emails: Collecti
     return found
 
 
-def once_called(user_ids: Collection[int]) -> list[Account]:
-    """Accounts by their id, as they were called before they retired."""
-    return _retired(lms.UserRetirementStatus.objects.filter(user_id__in=user_ids))
+def once_called(user_ids: Collection[int] | None) -> list[Account]:
+    """Accounts by their id, or all, as they were called before they retired."""
+    rows = lms.UserRetirementStatus.objects.all()
+    return _retired(rows if user_ids is None else rows.filter(user_id__in=user_ids))
 
 
 def users(user_ids: Iterable[int]) -> dict[int, Any]:

@@ -24,7 +24,7 @@ class PlatformGateway(Gateway):
         """Accounts, retired ones also by what they were called before."""
         return accounts.find(user_ids, usernames, emails)
 
-    def once_called(self, user_ids: Collection[int]) -> Sequence[Account]:
+    def once_called(self, user_ids: Collection[int] | None) -> Sequence[Account]:
         """Rows of ``UserRetirementStatus``, which the platform deletes when all is done."""
         return accounts.once_called(user_ids)
 

@@ -2,15 +2,13 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.checks import registry
-from django.core.management import call_command, load_command_class
+from django.core.management import call_command, get_commands, load_command_class
 from django.db import connection
 
-import commerce_events.management.commands as folder
 from commerce_events import checks, topics
 from commerce_events.bus import diagnosis
 from commerce_events.bus.consumer import create_consumer
@@ -122,10 +120,10 @@ def test_every_command_of_ours_refuses(processes: Processes, database: TestDatab
 
 
 def test_every_command_of_ours_is_one_that_refuses() -> None:
-    names = [path.stem for path in Path(folder.__path__[0]).glob("[a-z]*.py")]
-    assert len(names) >= 3
-    for name in names:
-        assert isinstance(load_command_class("commerce_events", name), CommerceCommand)
+    ours = {name: app for name, app in get_commands().items() if str(app).startswith(("commerce_", "consumers."))}
+    assert {"commerce_purge", "commerce_retire_learner"} < ours.keys()
+    for name, app in ours.items():
+        assert isinstance(load_command_class(str(app), name), CommerceCommand)
 
 
 def test_the_consumer_behind_the_stock_command_refuses(
