@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from consumers.fulfillment.rules.decision import Decision, LineResult
 from consumers.fulfillment.rules.learner import Account, Accounts
+from consumers.fulfillment.rules.machine import STATES, state_of
 from consumers.fulfillment.rules.policy import Policy, Source
 from consumers.fulfillment.rules.reasons import REASONS
 from consumers.fulfillment.rules.state import Course, Grant, Pair, Seat
@@ -17,6 +18,10 @@ __all__ = ["COURSE", "OTHER", "Result", "Site", "buy", "give_back", "line", "ord
 
 COURSE, OTHER = COURSES
 MODES = ["audit", "honor", "verified", "professional", "masters", "credit"]
+
+
+#: How a purchase may have found the enrollment; empty: the line gave nothing.
+FOUND = ("", "lower", "same", "better")
 
 
 class Result(NamedTuple):
@@ -51,7 +56,10 @@ class Site(Memory):
         results: list[Result] = []
         for event in events:
             (self.decision,) = self.deliver(event)
-            results = [self._checked(result) for result in self.decision.lines]
+            results = [self._checked(result, *event) for result in self.decision.lines]
+        for grant in self.grants.values():
+            assert state_of(grant) in STATES, grant
+            assert grant.found in FOUND, grant
         return results
 
     def one(self, *events: Any) -> Result:
@@ -59,12 +67,20 @@ class Site(Memory):
         (result,) = self.tell(*events)
         return result
 
-    def _checked(self, result: LineResult) -> Result:
+    def _checked(self, result: LineResult, event_type: str, data: dict[str, Any]) -> Result:
+        """What is so of every result, whatever its event was."""
         assert f"{result.action} {result.outcome}" in REASONS[result.reason_code].outcomes, result
         assert result.is_final == (result.outcome != "deferred")
         assert result.is_active_after == (result.mode_after is not None)
+        assert result.refund_id == (data["refund_id"] if result.action == "revoke" else None)
         if result.line_id is None:
             assert result.quantity == 0
+        grant = self.grants.get((data["order_key"], result.line_id)) if result.line_id else None
+        if grant is not None and grant.content and result.reason_code not in ("test_order", "source_not_allowed"):
+            assert (result.course_key, result.quantity) == (grant.course_key or None, grant.quantity)
+            assert result.seats_used == (0 if result.action == "revoke" and not grant.is_live else grant.seats_used)
+            if grant.pair is not None:
+                assert result.lms_user_id == grant.pair.lms_user_id
         return Result(result.outcome, result.reason_code, result.mode_before, result.mode_after)
 
     def holds(self, user: int = 1, course_key: str = COURSE) -> str | None:

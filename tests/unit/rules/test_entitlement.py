@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from consumers.fulfillment.rules.decide import LEARNER_LEFT
-from consumers.fulfillment.rules.state import Entitlement, EntitlementKey, Pair
+from consumers.fulfillment.rules.decide import LEARNER_LEFT, decide
+from consumers.fulfillment.rules.state import Entitlement, EntitlementChange, EntitlementKey, Pair
 
 from .site import COURSE, OTHER, Result, Site, buy, give_back, order, resume
 
@@ -257,3 +257,31 @@ def test_r02_a_changed_buyer_is_a_changed_line(site: Site) -> None:
     site.tell(right())
     assert site.one(right(who={"lms_user_id": 2})) == Result("completed", "line_changed")
     assert list(site.entitlements) == [KEY]
+
+
+def test_r25_keep_keeps_it_although_somebody_else_changed_the_enrollment(site: Site) -> None:
+    site.set("audit")
+    site.runs = {(1, UUID): (COURSE,)}
+    site.tell(right())
+    site.set("honor")
+    assert site.one(give_back("o1", access_hint="keep")) == Result("retained", "mode_changed_since", "honor", "honor")
+    assert not site.entitlements[KEY].is_expired
+
+
+def test_r41_an_entitlement_that_the_platform_refuses_names_its_learner(site: Site) -> None:
+    site.refusals = {KEY: "blocked_by_filter"}
+    site.tell(right())
+    assert (site.grant().pair, site.decision.lines[0].lms_user_id) == (Pair(1, ""), 1)
+    site.refusals = {}
+    site.tell(give_back("o2"), right("o2"))
+    assert (site.grant("o2").state, site.grant("o2").pair) == ("skipped", Pair(1, ""))
+
+
+def test_what_is_written_of_an_entitlement(site: Site) -> None:
+    book = site.load(right())
+    decide(*right(), book, site.learner, site.policy, site.now)
+    assert book.entitled == {KEY: EntitlementChange(KEY, True, "")}
+    site.tell(right())
+    book = site.load(give_back("o1"))
+    decide(*give_back("o1"), book, site.learner, site.policy, site.now)
+    assert book.entitled == {KEY: EntitlementChange(KEY, False, "")}

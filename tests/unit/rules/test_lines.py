@@ -240,3 +240,33 @@ def test_r29_bought_again_after_leaving(site: Site) -> None:
     site.tell(buy("o2"))  # overtakes the news that the learner left
     assert site.one(LEFT) == Result("completed", "released_by_learner", "verified", "verified")
     assert (site.states, site.holds()) == (["released", "active"], "verified")
+
+
+def test_r29_of_an_order_with_several_lines_only_the_seat_that_was_left_is_released(site: Site) -> None:
+    site.tell(order("o1", {"lms_user_id": 1}, [
+        {"line_id": "d", "product_kind": "donation", "quantity": 1}, line("b", OTHER, "verified"),
+        {**line("c", COURSE, "verified"), "beneficiary": {"lms_user_id": 2}}, line("a", COURSE, "verified")]))
+    site.set(None)
+    assert site.one(LEFT) == Result("completed", "released_by_learner")
+    assert site.decision.lines[0].line_id == "a"
+    assert sorted(site.states) == ["active", "active", "released", "skipped"]
+
+
+def test_r15_a_retry_with_the_order_serves_the_beneficiary(site: Site) -> None:
+    site.course(exists=False)
+    gift = {**line("a", COURSE, "verified"), "beneficiary": {"lms_user_id": 2}}
+    bought = order("o1", {"lms_user_id": 1}, [gift])
+    site.tell(bought)
+    site.course(exists=True)
+    assert site.one(retry(order=bought[1])).outcome == "completed"
+    assert (site.holds(1), site.holds(2)) == (None, "verified")
+
+
+@pytest.mark.parametrize("hint", ["keep", "default"])
+def test_a_refund_that_is_settled_is_not_decided_again_for_what_was_kept_or_released(site: Site, hint: str) -> None:
+    site.tell(buy("o1"))
+    if hint == "default":
+        site.set(None)
+        site.tell(LEFT)
+    site.tell(give_back("o1", access_hint=hint))
+    assert site.tell(retry(refund_id="r1")) == []
