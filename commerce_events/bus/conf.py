@@ -51,9 +51,12 @@ CONSUMER = {
     "auto.offset.reset": "error",
     "check.crcs": True,
     "partition.assignment.strategy": "cooperative-sticky",
-    "queued.max.messages.kbytes": 16384,
+    # What one answer of the broker may hold, of all partitions: all of librdkafka's 50 MiB would be kept in memory. A
+    # larger message still comes, alone.
+    "fetch.max.bytes": 2 << 20,
+    "max.partition.fetch.bytes": 512 << 10,
+    "queued.max.messages.kbytes": 4096,
     "fetch.wait.max.ms": 100,
-    "fetch.message.max.bytes": 4 << 20,
     "allow.auto.create.topics": False,
 }
 PRODUCER = {

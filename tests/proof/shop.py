@@ -40,6 +40,10 @@ class Shop:
         self.expected: dict[tuple[int, str], str] = {}  # the seats that must be there at the end
         self.orders: list[str] = []
 
+    def reconnect(self) -> None:
+        """Publish by a new client."""
+        self.client = StoreClient(self.broker.bootstrap, self.broker.registry_url, prefix=self.prefix, register=True)
+
     def paid(self, number: int, **more: Any) -> dict[str, Any]:
         """Publish an order of two seats for one learner; orders never share a seat."""
         order_id = f"o{number}"
