@@ -192,12 +192,12 @@ class Story:
 
 
 @st.composite
-def stories(draw: st.DrawFn, order_id: str, learner: dict[str, Any], course_key: str, with_rights: bool) -> Story:
+def stories(draw: st.DrawFn, order_id: str, learner: dict[str, Any], course_key: str) -> Story:
     """One order; its first line is for this learner in this course."""
     lines = []
     for n in range(draw(st.integers(1, 3))):
         mode, quantity = draw(st.sampled_from(("verified", *OFFERED[::-1]))), draw(st.sampled_from((1, 1, 2)))
-        if n and with_rights and draw(st.integers(0, 3)) == 0:
+        if n and draw(st.integers(0, 3)) == 0:
             sold = entitlement(f"l{n}", mode, quantity)
         else:
             sold = line(f"l{n}", draw(CROWDED) if n else course_key, mode, quantity)
@@ -256,17 +256,17 @@ def courses(draw: st.DrawFn) -> World:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, max_more: int = 1, max_phases: int = 3, with_rights: bool = True) -> World:
+def worlds(draw: st.DrawFn, max_more: int = 1) -> World:
     """A small world; its phases hold each event once."""
     world = draw(courses())
-    number = draw(st.integers(1, max_phases))
+    number = draw(st.integers(1, 3))
     world.phases = [Phase(draw(st.lists(facts(), max_size=2)), []) for _ in range(number)]
     buyers = [("o0", FIRST, COURSES[0]), ("o1", FIRST, COURSES[0]), ("s2", SECOND, COURSES[1])]
     buyers += [(f"s{n}" if draw(st.booleans()) else f"o{n}", draw(LEARNERS), draw(CROWDED))
                for n in range(3, 3 + draw(st.integers(0, max_more)))]
     every: list[Story] = []
     for order_id, learner, course_key in buyers:
-        story = draw(stories(order_id, learner, course_key, with_rights))
+        story = draw(stories(order_id, learner, course_key))
         every.append(story)
         for event in story.paid + story.refunds:
             world.phases[draw(st.integers(0, number - 1))].events.append(event)

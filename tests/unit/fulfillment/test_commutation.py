@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from commerce_events import topics
 from consumers.fulfillment import models
-from consumers.fulfillment.gateway import Account
+from consumers.fulfillment.gateway import Account, Entitlement, EntitlementChange, EntitlementKey
 from consumers.fulfillment.reference.gateway import OneByOneGateway, ReferenceGateway
 from consumers.fulfillment.rules.state import WHOLE_ORDER, Course, Grant, Pair
 from tests.engines.schema import TestDatabase
@@ -48,6 +48,7 @@ class Bulk(ReferenceGateway):
         self.retired: set[int] = set()
         self.no_entry: set[Pair] = set()
         self.certificates: set[Pair] = set()
+        self.rights: dict[EntitlementKey, Entitlement] = {}
 
     def accounts(self, *asked: Any) -> Sequence[Account]:
         return [one._replace(is_retired=one.lms_user_id in self.retired) for one in super().accounts(*asked)]
@@ -60,6 +61,18 @@ class Bulk(ReferenceGateway):
 
     def certified(self, pairs: Collection[Pair]) -> Collection[Pair]:
         return self.certificates.intersection(pairs)
+
+    def entitlements(self, keys: Collection[EntitlementKey]) -> Mapping[EntitlementKey, Entitlement]:
+        runs = self.world.runs
+        return {key: self.rights.get(key) or Entitlement(runs=runs.get(key[:2], ())) for key in keys}
+
+    def apply_entitlements(self, changes: Sequence[EntitlementChange]) -> Mapping[EntitlementKey, str]:
+        for key, is_active, run in changes:
+            if is_active:
+                self.rights.setdefault(key, Entitlement(exists=True, run=run))
+            elif key in self.rights:
+                self.rights[key] = self.rights[key]._replace(is_expired=True)
+        return {}
 
 
 class OneByOne(Bulk, OneByOneGateway):
@@ -109,6 +122,7 @@ class ModelSite(Site):
             {key for key, grant in lines.items() if grant.is_live},
             {key: grant.refunded_total for key, grant in lines.items()},
             {key for key, grant in lines.items() if grant.state == "waiting"},
+            {(key.order_key, key.line_id) for key, known in self.gateway.rights.items() if not known.is_expired},
         )
 
 
@@ -139,7 +153,7 @@ def run(world: World, phases: list[Phase], gateway: Bulk, size: int, straight: b
 def test_any_order_any_repetition_and_any_grouping_ends_as_the_sequential_model(
     database: TestDatabase, gateway: Any, data: Any
 ) -> None:
-    world = data.draw(worlds(with_rights=False))
+    world = data.draw(worlds())
     phases = data.draw(deliveries(world))
     size = data.draw(st.sampled_from([1, 3, 100]))
     straight = data.draw(st.booleans())

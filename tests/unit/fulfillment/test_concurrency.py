@@ -16,7 +16,7 @@ from commerce_events.models import Inbox
 from consumers.fulfillment.reference.gateway import ReferenceGateway
 from tests.engines.schema import TestDatabase
 from tests.model import strategies
-from tests.model.sequential import expected
+from tests.model.sequential import agree
 from tests.model.strategies import COURSES, Phase, World, order, refund, refund_line
 from tests.unit.fulfillment.site import Site, line, paid, refunded, words
 from tests.unit.fulfillment.test_commutation import Bulk, ModelSite
@@ -57,7 +57,7 @@ def work(site: ModelSite, group: int, seed: int) -> None:
 @pytest.mark.parametrize("group", [1, 7])
 def test_workers_that_want_the_same_seats_end_as_one_would(database: TestDatabase, group: int) -> None:
     world = a_busy_day(group)
-    site = ModelSite(world, Bulk())
+    site = ModelSite(world, Bulk(world))
     site.now = datetime.now(UTC)
     site.receive(*world.phases[0].events, check=False)
     failures: list[BaseException] = []
@@ -80,7 +80,7 @@ def test_workers_that_want_the_same_seats_end_as_one_would(database: TestDatabas
     assert not failures
     waiting = list(Inbox.objects.exclude(state="handled").values_list("event_type", "state", "attempts", "reason"))
     assert waiting == []
-    assert site.end() == expected(world)
+    agree(world, site.end())
     for key in {row["order_key"] for row in site.results()}:
         numbers = [row["sequence"] for row in site.results() if row["order_key"] == key]
         assert sorted(numbers) == [(1 << 32) + n for n in range(1, len(numbers) + 1)]

@@ -64,3 +64,13 @@ def test_the_reference_gateway_needs_its_tables() -> None:
 
 def test_a_good_site_has_no_finding() -> None:
     assert checks.settings() == []
+
+
+def test_a_plugins_defaults_stand_below_what_the_site_says(settings: Any) -> None:
+    settings.COMMERCE_FULFILLMENT_DEFAULTS = {"GATEWAY": "plugin.Gateway", "WAITING_DAYS": 9}
+    settings.COMMERCE_FULFILLMENT = {"SOURCES": {"shop": {}}, "WAITING_DAYS": 30}
+    read = conf.options()
+    assert (read["GATEWAY"], read["WAITING_DAYS"], read["MODE_GRACE_HOURS"]) == ("plugin.Gateway", 30, 0)
+    settings.COMMERCE_FULFILLMENT_DEFAULTS = {"GATWAY": "plugin.Gateway"}
+    with pytest.raises(OperatorError, match="GATWAY"):
+        conf.options()
