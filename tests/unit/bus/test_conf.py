@@ -61,3 +61,10 @@ def test_two_handlers_of_one_event_are_refused() -> None:
     with pytest.raises(OperatorError, match="two handlers"):
         handlers.load([path, path])
     assert set(handlers.load([path])) >= {"internal.test.v1"}
+
+
+def test_a_plugins_defaults_stand_below_what_the_site_says(settings: Any) -> None:
+    settings.COMMERCE_EVENTS_DEFAULTS = {"HANDLERS": ["plugin.Handler"], "BATCH": 5}
+    settings.COMMERCE_EVENTS = {"INSTALLATION": "x", "BATCH": 7}
+    read = bus_settings()
+    assert (read.handlers, read["BATCH"], read["LEASE"]) == (("plugin.Handler",), 7, DEFAULTS["LEASE"])
