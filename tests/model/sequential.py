@@ -215,7 +215,7 @@ class Sequential:
 
     def _is_retried(self, key: Key, data: dict[str, Any]) -> bool:
         """Whether a person's retry reaches a failed line: it brings the order along, or somebody had been found."""
-        if key[0] != data["order_key"] or not data.get("is_retry"):
+        if key[0] != data["order_key"] or not data.get("is_retry") or self.is_reversed(key):
             return False
         brought = [line["line_id"] for line in data.get("order", {"lines": ()})["lines"]]
         return key in self.identified or key[1] in brought
