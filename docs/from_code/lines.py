@@ -4,7 +4,7 @@ from __future__ import annotations
 from consumers.fulfillment.rules.machine import SETTLED, STATES, TRANSITIONS
 from consumers.fulfillment.rules.situations import SITUATIONS
 
-from .rst import code, heading, note, table
+from .rst import code, note, table
 
 MACHINE, TABLE = "consumers/fulfillment/rules/machine.py", "consumers/fulfillment/rules/situations.py"
 
