@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from commerce_events.bus import inbox, outbox, script, sql
-from commerce_events.bus.types import Context, Event, FollowUp, Handler, Outcome, Stream
+from commerce_events.bus.types import Again, Context, Event, FollowUp, Handler, Outcome, Stream
 from commerce_events.models import Stream as StreamRow
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,29 @@ def write(
         inbox.write(follow_ups, context.now)
     told = zip(decided, parcels, strict=True)
     return {id(event): parcel for (event, _), parcel in told if parcel is not None}
+
+
+def finish(context: Context) -> None:
+    """Do what handlers wanted to be done at last."""
+    for deed in context.at_last:
+        deed()
+
+
+def is_news(context: Context, again: Again) -> bool:
+    """Whether a try brought something to light that it was not told."""
+    return not again.facts.keys() <= context.facts.keys()
+
+
+def next_try(context: Context, again: Again | None = None) -> Context:
+    """The surroundings of the next try to handle the same events.
+
+    Raises:
+        RuntimeError: nothing new was learned, so it would never end.
+    """
+    if again is not None and not is_news(context, again):
+        raise RuntimeError(f"asked again with nothing new: {sorted(map(str, set(again.facts.values())))}")
+    facts = {**context.facts, **again.facts} if again is not None else context.facts
+    return replace(context, facts=facts, at_last=[])
 
 
 def insert_streams(streams: Iterable[Stream], context: Context) -> None:

@@ -19,7 +19,7 @@ from django.db import transaction
 
 from commerce_events.bus import effects, script, sql
 from commerce_events.bus.failures import is_conflict, is_outage, is_transient, summary
-from commerce_events.bus.types import Context, Event, Handler, Outcome, Stream
+from commerce_events.bus.types import Again, Context, Event, Handler, Outcome, Stream
 from commerce_events.models import Inbox
 from commerce_events.models import Stream as StreamRow
 
@@ -69,17 +69,22 @@ class Handle:
         return sum(self._alone(stream, context) for stream in streams)
 
     def _together(self, streams: Sequence[int], context: Context, most: int | None = None) -> int:
-        for left in range(TRIES, 0, -1):
+        left = TRIES
+        while True:
+            context = effects.next_try(context)
             try:
                 with transaction.atomic(), script.gathered():
                     events = self._claim(streams, context.now, most)
                     outcomes = effects.decide(events, self.handlers, context) if events else []
                     _done(outcomes, effects.write(outcomes, (), context), context.now)
+                    effects.finish(context)
                     return len(outcomes)
+            except Again as again:
+                context = effects.next_try(context, again)
             except Exception as error:
-                if left == 1 or not is_conflict(error):
+                left -= 1
+                if not left or not is_conflict(error):
                     raise
-        raise AssertionError("the last try returns or raises")
 
     def _alone(self, stream: int, context: Context) -> int:
         """One stream: all of its due events at once; if that fails one after the other, up to the one that fails."""

@@ -24,7 +24,7 @@ from commerce_events.bus import effects, ids, positions, script, sql
 from commerce_events.bus import inbox as internal
 from commerce_events.bus.codec import Poison, Received
 from commerce_events.bus.failures import is_conflict, summary
-from commerce_events.bus.types import REJECTED, Context, Event, FollowUp, Handler, Outcome, Stream
+from commerce_events.bus.types import REJECTED, Again, Context, Event, FollowUp, Handler, Outcome, Stream
 from commerce_events.models import DeadLetter, Inbox, Position, Resend
 from commerce_events.models import Stream as StreamRow
 from commerce_events.topics import EVENT_TYPES, ORDER_TOPIC
@@ -92,24 +92,28 @@ class Intake:
         Raises:
             OperationalError: the database is away or refuses; nothing was written, the same batch can be tried again.
         """
-        straight = self.straight
-        for left in range(TRIES, 0, -1):
+        straight, left = self.straight, TRIES
+        while True:
+            context = effects.next_try(context)
             # keys are taken outside of the transaction, see ids.py
             keys = ids.STREAMS.take(len({event.stream_digest for event in batch.events}))
             try:
                 with transaction.atomic():
                     return _Attempt(self, batch, stands, context, keys).run(straight and left > 1)
             except (IntegrityError, OperationalError) as error:
-                if left == 1 or not is_conflict(error):
+                left -= 1
+                if not left or not is_conflict(error):
                     raise
             except Exception as error:
+                if isinstance(error, Again) and effects.is_news(context, error):
+                    context = effects.next_try(context, error)
+                    continue
                 # The rules or a gateway failed on some event. Stored as pending, the handle stage finds out which one
                 # it is and records the failure on its row.
                 if not straight:
                     raise
                 straight = False
                 log.warning("straight path left for a batch of %d: %s", len(batch.events), summary(error))
-        raise AssertionError("the last try returns or raises")
 
 
 class _Attempt:
@@ -138,6 +142,7 @@ class _Attempt:
         received = self._unknown([event for event in self.batch.events if self._ours(event)], known)
         stored = self._store(received, self._streams(received, streams), straight)
         sql.update(Position, positions.ADVANCED, moved)
+        effects.finish(self.context)
         return stored
 
     def _store(self, received: list[Received], streams: dict[bytes, Stream], straight: bool) -> Stored:

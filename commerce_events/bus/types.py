@@ -7,7 +7,7 @@ Kafka, and never keeps state between calls: what is not in the database did not 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -58,15 +58,29 @@ class Event:
 
 @dataclass(slots=True, frozen=True)
 class Context:
-    """What a handler needs to know of its surroundings; time and ids are parameters."""
+    """What a handler needs to know of its surroundings; time and ids are parameters.
+
+    A handler that acts outside of its own tables appends the deed to ``at_last``: it is called once everything else of
+    the transaction is written, so that little can fail behind it. The deed may raise :class:`Again`.
+    """
 
     installation: str
     epoch: int
     now: datetime
+    facts: Mapping[Any, Any] = field(default_factory=dict)  # what earlier tries brought to light, see Again
+    at_last: list[Callable[[], object]] = field(default_factory=list)
 
     def sequence(self, n: int) -> int:
         """A result's sequence: the epoch in the upper 32 bits, so that a restored database cannot issue old ones."""
         return (self.epoch << 32) + n
+
+
+class Again(Exception):  # noqa: N818 – no error: an answer
+    """Take everything back and handle the same events once more, knowing these facts."""
+
+    def __init__(self, facts: Mapping[Any, Any]) -> None:
+        super().__init__("the same events are to be handled once more, knowing more")
+        self.facts = facts
 
 
 @dataclass(slots=True, frozen=True)

@@ -1,8 +1,8 @@
 """Fulfillment as a durable handler: a group of order events in, ledger rows, enrollments and results out.
 
-The whole flow of a group is :meth:`FulfillmentHandler._decide`: load under the locks, decide each event purely, write,
-enroll. Everything is a constant number of statements for the group. When the platform refuses at the end, all of it is
-taken back, the refusal becomes a fact, and the group is decided again.
+The whole flow of a group is :meth:`FulfillmentHandler._orders`: load under the locks, decide each event purely, write;
+the platform comes last, when everything of ours is written. Everything is a constant number of statements for the
+group. When the platform refuses, all of it is taken back, the refusal becomes a fact, and the group is decided again.
 """
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
-
 from commerce_events.bus import script
-from commerce_events.bus.types import REJECTED, RENEW, Context, Event, Finding, FollowUp, Message, Outcome, Stream
+from commerce_events.bus.types import (
+    REJECTED,
+    RENEW,
+    Again,
+    Context,
+    Event,
+    Finding,
+    FollowUp,
+    Message,
+    Outcome,
+)
 from consumers.fulfillment import conf, findings, leaving, ledger, resume, retell, retirement
 from consumers.fulfillment.gateway import Change, EntitlementChange, Gateway, OrderLine
 from consumers.fulfillment.learners import Directory
@@ -78,31 +86,12 @@ class FulfillmentHandler:
         return findings.lines()
 
     def _orders(self, events: Sequence[Event], context: Context) -> list[Outcome]:
-        refusals: dict[Any, str] = {}
-        streams = {event.stream.key: event.stream for event in events}
-        counts = [(stream, stream.next_n, stream.revision, stream.closed, stream.dirty) for stream in streams.values()]
-        while True:
-            with script.gathered(), transaction.atomic():
-                outcomes, refused = self._decide(events, streams, refusals, context)
-                if not refused:
-                    return outcomes
-                script.forget()
-                transaction.set_rollback(True)
-            if refused.keys() <= refusals.keys():
-                raise RuntimeError(f"the gateway refuses what was not asked again: {sorted(set(refused.values()))}")
-            refusals.update(refused)
-            for stream, count, revision, is_closed, is_dirty in counts:
-                stream.next_n, stream.revision, stream.closed, stream.dirty = count, revision, is_closed, is_dirty
-
-    def _decide(
-        self, events: Sequence[Event], streams: Mapping[str, Stream], refusals: Mapping[Any, str], context: Context
-    ) -> tuple[list[Outcome], Mapping[Any, str]]:
-        """Load, decide, write, enroll. Answers the outcomes and what the platform refused."""
-        rows = ledger.Ledger(streams)
+        """Load, decide, write; and have the platform do it at last."""
+        rows = ledger.Ledger({event.stream.key: event.stream for event in events})
         learners = Directory()
         self.gateway.begin()
         found = self._load(rows, events, learners)
-        rows.book.refusals.update(refusals)
+        rows.book.refusals.update(context.facts)
 
         decided = [
             (event, rules.decide(event.event_type, event.data, rows.book, learners, self.policy, context.now))
@@ -113,16 +102,24 @@ class FulfillmentHandler:
                 rows.order_numbers[event.stream.key] = event.data["order_number"]
         rows.write()
         outcomes = self._tell(decided, rows.order_numbers, context)
-        return outcomes, self._apply(_changes(rows, found), list(rows.book.entitled.values()))
+        changes, entitled = _changes(rows, found), list(rows.book.entitled.values())
+        if changes or entitled:
+            context.at_last.append(lambda: self._apply(changes, entitled))
+        return outcomes
 
-    def _apply(self, changes: Sequence[Change], entitled: Sequence[EntitlementChange]) -> Mapping[Any, str]:
-        """Have the platform do it, enrollments first. Answers what it refused, by pair or entitlement."""
-        if (changes or entitled) and not self.gateway.bulk:
+    def _apply(self, changes: Sequence[Change], entitled: Sequence[EntitlementChange]) -> None:
+        """Have the platform do it, enrollments first.
+
+        Raises:
+            Again: the platform refused some of it; the refusals, by pair or entitlement, are facts for the next try.
+        """
+        if not self.gateway.bulk:
             script.flush()  # what a platform does is done at once; whatever of ours can fail must have been written
         refused: Mapping[Any, str] = self.gateway.apply(changes) if changes else {}
         if not refused and entitled:
             refused = self.gateway.apply_entitlements(entitled)
-        return refused
+        if refused:
+            raise Again(refused)
 
     def _load(self, rows: ledger.Ledger, events: Iterable[Event], learners: Directory) -> Mapping[Pair, Seat]:
         """Read every fact that the rules will ask for; the pairs are locked from here on. Answers the enrollments."""

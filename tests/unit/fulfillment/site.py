@@ -190,8 +190,10 @@ class Site:
             for i, (event_type, data) in enumerate(events)
         ]
         with transaction.atomic():
-            outcomes = self.handler.handle(group, self.context)
-            effects.write(list(zip(group, outcomes, strict=True)), (), self.context)
+            context = self.context
+            outcomes = self.handler.handle(group, context)
+            effects.write(list(zip(group, outcomes, strict=True)), (), context)
+            effects.finish(context)
         return outcomes
 
     def stream(self, key: str) -> Stream:
