@@ -52,7 +52,7 @@ def canary(site: LmsSite) -> Any:
     user = site.user(NAME, email=EMAIL)
     other = site.user("other", email=OTHER)
     site.course(SMALL, max_student_enrollments_allowed=0)
-    gift = {**learner(email=EMAIL.lower()), "store_customer_id": "c-1"}
+    gift = {**learner(email=EMAIL.lower()), "store_customer_id": "canary-7"}
     site.deliver(
         paid("100", learner(user.pk, NAME, EMAIL)), paid("101", learner(email=EMAIL), line("1", SMALL)),
         paid("102", learner(username=NAME), line("1", "course-v1:edX+Missing+1")),
@@ -70,10 +70,12 @@ def test_nothing_names_a_learner_who_has_retired(site: LmsSite, canary: Any) -> 
     create_retirement_request_and_deactivate_account(canary)
     site.deliver(paid("105", learner(email=EMAIL)))  # late: it fails at once, and the ledger knows no learner
     assert EMAIL.lower() in kept() and NAME in kept()
+    assert "canary-7" in kept()
     forget(all=True)
     site.later(60)
     assert EMAIL.lower() not in kept()
     assert NAME not in kept()
+    assert "canary-7" not in kept()
     assert OTHER in kept()
 
 

@@ -124,6 +124,11 @@ def test_a_signal_without_its_arguments_is_ignored(quiet: LmsSite, signal: Any) 
     assert not Inbox.objects.exists()
 
 
+def test_what_may_have_been_us_is_ignored(quiet: LmsSite) -> None:
+    UNENROLL_DONE.send(sender=None, course_enrollment=ENROLLMENT, skip_refund=True)
+    assert not Inbox.objects.exists()
+
+
 def test_a_login_costs_nothing(lms_site: LmsSite) -> None:
     ada = lms_site.user("ada")
     Inbox.objects.all().delete()
