@@ -24,6 +24,8 @@ GOALS = (
     Goal("P1", "full path ÷ stock, full durable effect", "path", "stock-full", 30),
     Goal("P1", "full path ÷ ceiling, same rows", "path", "ceiling", 0.6),
     Goal("P1", "full path ÷ ceiling, three tables", "path", "small-ceiling", None),
+    Goal("P2", "waits 5 ms, 32 at once ÷ stock", "waiting-32", "stock-waiting", 10),
+    Goal("P2", "waits 5 ms, one at a time ÷ stock", "waiting-1", "stock-waiting", None),
     Goal("P3", "intake ÷ stock, empty receiver", "intake", "stock-empty", 4),
     Goal("P4", "relay ÷ stock send", "relay", "stock-send", 3),
     Goal("P5", "replay ÷ stock, empty receiver", "replay", "stock-empty", 4),

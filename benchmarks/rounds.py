@@ -19,12 +19,15 @@ class Counts:
     stock_full: int
     stock_empty: int
     stock_send: int
+    waiting: int
     seconds: float  # of each rate, for latency
     backlogs: tuple[int, ...]
 
 
-FULL = Counts(ours=10_000, stock_full=200, stock_empty=1500, stock_send=1500, seconds=4, backlogs=(10_000, 100_000))
-QUICK = Counts(ours=2000, stock_full=60, stock_empty=200, stock_send=200, seconds=1, backlogs=(2000,))
+FULL = Counts(
+    ours=10_000, stock_full=200, stock_empty=1500, stock_send=1500, waiting=1000, seconds=4, backlogs=(10_000, 100_000)
+)
+QUICK = Counts(ours=2000, stock_full=60, stock_empty=200, stock_send=200, waiting=150, seconds=1, backlogs=(2000,))
 
 
 @dataclass
@@ -55,6 +58,11 @@ class Rounds:
                     loop("stock-full", counts.stock_full)
                     loop("ceiling", counts.ours)
                     loop("small-ceiling", counts.ours)
+        if "P2" in only:
+            with self._filled(database, counts.waiting) as loop:
+                loop("waiting-32", counts.waiting)
+                loop("waiting-1", counts.waiting)
+                loop("stock-waiting", counts.stock_full)
         if "P4" in only:
             with self._filled(database, counts.ours) as loop:
                 loop("without-relay", counts.ours)

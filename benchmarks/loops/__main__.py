@@ -34,6 +34,9 @@ if __name__ == "__main__":
         "relay": ours.relay,
         "replay": ours.replay,
         "memory": ours.memory,
+        "waiting-1": ours.waiting(1),
+        "waiting-32": ours.waiting(32),
+        "stock-waiting": stock.waiting,
         "serve": latency.serve,
         "three-commits": latency.three_commits,
     }

@@ -6,14 +6,17 @@ the last acknowledgement of the broker. Nothing of the worker is replaced; two o
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from benchmarks import database
 from benchmarks.process import peak_memory
+from benchmarks.waiting import WaitingGateway
 from commerce_events.bus import handlers
 from commerce_events.bus.conf import bus_settings
+from commerce_events.bus.types import Handler
 from commerce_events.bus.worker import STAGES, Options, Worker
+from consumers.fulfillment.handler import FulfillmentHandler
 
 
 class Watched(Worker):
@@ -86,16 +89,33 @@ def replay(count: int) -> dict[str, Any]:
     return {**outcome, "events": count}
 
 
+def waiting(concurrency: int) -> Callable[[int], dict[str, Any]]:
+    """As :func:`path`, with a platform that takes 5 ms for each enrollment."""
+
+    def loop(count: int) -> dict[str, Any]:
+        database.empty()
+        handler = FulfillmentHandler(gateway=WaitingGateway())
+        worker, outcome = _run(STAGES, concurrency=concurrency, given=dict.fromkeys(handler.event_types, handler))
+        assert worker.totals.handled == count, worker.totals
+        return {**outcome, "events": count}
+
+    return loop
+
+
 def memory(count: int) -> dict[str, Any]:
     """As :func:`path`, for the memory it took."""
     return {**path(count), "peak_megabytes": peak_memory()}
 
 
-def _run(stages: Iterable[str], replay: bool = False) -> tuple[Watched, dict[str, Any]]:
+def _run(
+    stages: Iterable[str], replay: bool = False, concurrency: int = 1, given: Mapping[str, Handler] | None = None
+) -> tuple[Watched, dict[str, Any]]:
     database.settle()
     settings = bus_settings()
-    options = Options(stages=frozenset(stages), start="earliest", until_idle=True, replay=replay)
-    worker = Watched(settings, handlers.load(settings.handlers), options)
+    options = Options(
+        stages=frozenset(stages), start="earliest", until_idle=True, replay=replay, concurrency=concurrency
+    )
+    worker = Watched(settings, given or handlers.load(settings.handlers), options)
     worker.run()
     seconds, busy = worker.ended - worker.began, worker.busy_ended - worker.busy
     return worker, {"seconds": seconds, "busy": busy, "batches": worker.batches}
