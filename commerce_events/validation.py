@@ -11,21 +11,8 @@ from typing import Any
 from commerce_events import topics
 from commerce_events.exceptions import ContractError
 from commerce_events.predicates import Shape
-from commerce_events.shapes import (
-    Broken,
-    Field,
-    ListOf,
-    Record,
-    Text,
-    flag,
-    kind,
-    moment,
-    one_of,
-    optional,
-    pattern,
-    uuid,
-    whole,
-)
+from commerce_events.records import Field, ListOf, Record, optional
+from commerce_events.shapes import Broken, Text, flag, kind, moment, one_of, pattern, uuid, whole
 
 #: Longest values, in characters.
 LONGEST = {

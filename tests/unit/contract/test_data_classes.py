@@ -95,8 +95,8 @@ class Refuse:
         if name.partition(".")[0] in {"confluent_kafka", "django", "edx_event_bus_kafka", "openedx_events", "requests"}:
             raise ModuleNotFoundError(f"{name} is not for the contract", name=name)
 sys.meta_path.insert(0, Refuse())
-from commerce_events import avsc, data, exceptions, identity, objects, resolution, shapes, validation, writers
-from commerce_events import topics, wire
+from commerce_events import avsc, data, exceptions, identity, objects, records, resolution, shapes, validation
+from commerce_events import topics, wire, writers
 for event_type in topics.EVENT_TYPES:
     assert wire.accept_writer(event_type, wire.schema_text(event_type)) is wire.schema(event_type)
 print("fine")
