@@ -1,4 +1,4 @@
-"""Shapes a single value can have: a text, a number, a time, one of some words. :mod:`commerce_events.records` joins them.
+"""Shapes a single value can have: text, a number, a time, a word of a list. :mod:`commerce_events.records` joins them.
 
 A shape is a function that returns nothing, or raises :class:`Broken`. Messages name the *kind* of a value and never
 quote it: it may be an e-mail address.
