@@ -24,7 +24,10 @@ def held(seat: Seat | None) -> str | None:
 
 
 def desired(access: Access, modes: Mapping[str, object], worth: Mapping[str, int]) -> str | None:
-    """The mode the learner should hold, or None for no active enrollment.
+    """The mode the learner should hold, or None for no active enrollment (R22, R25, R26).
+
+    The best of the grants that count – live ones, and refunded ones whose access is kept – and what lies below them:
+    the base, audit if a refund asked to downgrade, nothing if one asked to deactivate.
 
     Arguments:
         access: base and grants of one learner in one course.
@@ -58,6 +61,7 @@ def desired(access: Access, modes: Mapping[str, object], worth: Mapping[str, int
     lowered = AUDIT if downgrade else base
     if lowered is None or worth.get(lowered, 0) <= best_worth:
         return best
+    # A mode that the course lacks cannot be given: neither audit, nor a base that a refunded grant stood above.
     if lowered not in modes and (lowered != base or left > worth.get(lowered, 0)):
         return best
     return lowered
@@ -74,9 +78,8 @@ def access_of(case: Case, pair: Pair) -> Access:
     access = book.accesses.get(pair)
     if access is None:
         access = book.accesses[pair] = Access(pair)
-    mode = seat.mode if seat is not None and seat.is_active else None
-    last = access.last_set
-    if last is None or (last.mode if last.is_active else None) != mode:
+    mode = held(seat)
+    if access.last_set is None or held(access.last_set) != mode:
         access.base = mode
         access.last_set = seat if seat is not None else _INACTIVE
         access.dirty = True
@@ -96,17 +99,13 @@ def converge(case: Case, access: Access) -> tuple[str | None, bool]:
     """
     book = case.book
     pair = access.pair
-    seat = book.seats[pair]
-    mode = seat.mode if seat is not None and seat.is_active else None
+    mode = held(book.seats[pair])
     wanted = desired(access, book.courses[pair.course_key].modes, case.policy.worth)
     if wanted == mode:
         return mode, True
     if pair in book.refusals:
         return mode, False
-    if wanted is not None:
-        new = Seat(wanted, True)
-    else:
-        new = Seat(seat.mode if seat is not None else "", False)
+    new = Seat(wanted, True) if wanted is not None else Seat(mode or "", False)
     book.seats[pair] = book.changed[pair] = access.last_set = new
     access.dirty = True
     return wanted, True
