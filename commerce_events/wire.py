@@ -91,9 +91,15 @@ def _compiled_reader(event_type: str) -> Read:
 def decode(event_type: str, body: bytes | memoryview, writer: Schema | None = None) -> dict[str, Any]:
     """Decode a body by its writer's schema; the whole buffer must be used.
 
+    What comes back fits the schema and no more: it is still to be validated.
+
     Arguments:
         event_type: a type of ours, or any other if ``writer`` is given.
+        body: Avro without the framing, as :func:`unframe` returns it.
         writer: what :func:`accept_writer` returned; None: our own schema.
+
+    Returns:
+        The dictionary that :func:`encode` takes, ``{"order": {...}}``.
 
     Raises:
         ContractError: the bytes are not what the schema says.
@@ -103,11 +109,9 @@ def decode(event_type: str, body: bytes | memoryview, writer: Schema | None = No
     if plain and (read := _compiled_reader(event_type)(body)) is not None:  # type: ignore[arg-type]
         return read
     stream = io.BytesIO(body)
+    written_as, read_as = (own, None) if plain else (writer, own)
     try:
-        if plain:
-            decoded = fastavro.schemaless_reader(stream, own, None)  # type: ignore[arg-type]
-        else:
-            decoded = fastavro.schemaless_reader(stream, writer, own)  # type: ignore[arg-type]
+        decoded = fastavro.schemaless_reader(stream, written_as, read_as)  # type: ignore[arg-type]
     except _UNREADABLE as error:
         raise ContractError(
             f"the bytes do not follow their schema ({type(error).__name__})",
@@ -125,7 +129,7 @@ def decode(event_type: str, body: bytes | memoryview, writer: Schema | None = No
 
 
 def frame(schema_id: int, body: bytes) -> bytes:
-    """The value of a Kafka message."""
+    """The value of a Kafka message: a zero byte, four bytes of schema id (big-endian), the Avro body."""
     return b"\0" + schema_id.to_bytes(4, "big") + body
 
 
@@ -176,6 +180,7 @@ def headers(
     """The headers of a message, those of edx-event-bus-kafka: by name, form and number.
 
     Arguments:
+        event_type: as in the catalogue, ``org.openedx.commerce.….v1``, or a type of the site's own.
         message_id: new with each send; a result's own id.
         time: when it happened; written with six digits, where the stock bus drops a fraction of zero.
         source: ``openedx/<service>/web`` for a Django service; a store's own URI elsewhere.
