@@ -13,7 +13,6 @@ from datetime import datetime
 from struct import Struct
 
 import orjson
-from django.db import connection
 
 from commerce_events import topics, wire
 from commerce_events.bus import sql
@@ -23,14 +22,17 @@ from commerce_events.models import Inbox, Outbox, OutboxBatch
 COLUMNS = ("id", "batch_id", "messages", "created_at")
 #: A parcel is closed at this many bytes; a message is never cut.
 PARCEL = 16 * 1024
-#: Most parcels of one batch; the lower digits of their ids.
+#: Most parcels of one batch, a gigabyte of messages or more; the lower digits of their ids.
 PARCELS = 1 << 16
 _SIZES = Struct(">II")  # of a message's head and body
 
 
 @dataclass(slots=True)
 class Pending:
-    """A message on its way to Kafka. ``slot`` names the fact it is the word on; its highest sequence is current."""
+    """A message on its way to Kafka. ``slot`` names the fact it is the word on; its highest sequence is current.
+
+    ``topic`` is without the prefix; ``headers`` and ``body`` are as :func:`pack` has them.
+    """
 
     batch_id: int
     stream_id: int
@@ -49,10 +51,13 @@ def write(told: Sequence[tuple[Stream, Sequence[Message]]], now: datetime) -> li
     """Insert messages in the caller's transaction, after the stream rows were locked.
 
     Arguments:
-        told: the messages of each event, which stay together.
+        told: the stream and the messages of each event, which stay together in one parcel.
 
     Returns:
-        The parcel of each event's messages; None for an event without any.
+        For each event the id of its messages' parcel; None for an event without any.
+
+    Raises:
+        ContractError: a message does not fit its schema; the transaction is to be rolled back.
     """
     count = sum(len(messages) for _, messages in told)
     if not count:
@@ -115,10 +120,7 @@ def unpack(batch_id: int, messages: bytes, created_at: datetime) -> Iterator[Pen
 def batches(most: int) -> list[int]:
     """The oldest batches that were not sent, in their order: one, or as many as ``most`` messages allow."""
     found: list[int] = []
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT id, messages FROM {OutboxBatch._meta.db_table} ORDER BY id LIMIT {int(most)}")
-        rows = cursor.fetchall()
-    for batch, count in rows:
+    for batch, count in OutboxBatch.objects.order_by("pk").values_list("pk", "messages")[:most]:
         most -= count
         if found and most < 0:
             break
@@ -138,7 +140,10 @@ def sent(batch_ids: Iterable[int]) -> None:
 
 
 def current(stream_ids: Iterable[int]) -> dict[int, list[Pending]]:
-    """The current message of each slot of each stream: the highest sequence, ascending."""
+    """The current message of each slot, by stream id: the one of the highest sequence, in ascending order.
+
+    Sent or not: retention spares them.
+    """
     wanted = set(stream_ids)
     told = sql.select(Inbox, ("parcels",), "stream_id", sorted(wanted), extra="parcels <> ''")
     parcels = {int(parcel) for (listed,) in told for parcel in listed.split()}
