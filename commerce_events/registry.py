@@ -108,7 +108,7 @@ class Registry:
         return made
 
     def subjects(self) -> list[str]:
-        """Every subject."""
+        """Every subject; of Apicurio the first thousand, by default."""
         return list(self._call("GET", "/subjects") or [])
 
     def versions(self, subject: str) -> list[int]:

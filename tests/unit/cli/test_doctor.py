@@ -8,8 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient
 
-from commerce_events import topics
+from commerce_events import topics, wire
+from commerce_events.bus import diagnosis
+from commerce_events.bus.embedded.registry import RegistryServer
 from commerce_events.cli import main
+from commerce_events.registry import Registry
 from tests.engines.broker import Broker
 
 
@@ -44,6 +47,27 @@ def test_a_topic_that_is_missing_is_a_failure_with_its_fix_and_is_not_made(broke
     assert ended.exit_code == 3
     assert "--create-topics" in findings(ended)[f"topic {name}"]["hint"]
     assert name not in AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=10).topics
+
+
+class Curtailed(Registry):
+    """Lists fewer subjects than it holds, as Apicurio does of more than a thousand."""
+
+    def subjects(self) -> list[str]:
+        return super().subjects()[:1]
+
+
+def test_a_schema_is_known_though_the_registrys_list_ends_before_it() -> None:
+    server = RegistryServer()
+    try:
+        registry = Curtailed(server.url)
+        for event_type, row in topics.EVENT_TYPES.items():
+            subject = topics.subject(topics.full_topic(row.topic, "prod"), event_type)
+            registry.register(subject, wire.schema_text(event_type))
+        assert {finding.state for finding in diagnosis.schemas(registry, "prod")} == {diagnosis.OK}
+        *_, missing = diagnosis.schemas(registry, "dev")
+        assert missing.state == diagnosis.WARNING and "not registered" in missing.says
+    finally:
+        server.close()
 
 
 def test_without_a_broker_it_says_what_to_do() -> None:
