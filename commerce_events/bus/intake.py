@@ -71,7 +71,9 @@ class Stored:
 
 
 class Intake:
-    """Stores batches. ``handlers`` maps event types to their handler; ``resend`` is off during a replay."""
+    """Stores batches. ``resend`` is off during a replay; a duplicate asks for a resend when the event is
+    ``resend_after`` seconds old, and a stream is resent at most every ``resend_every`` seconds (R1).
+    """
 
     def __init__(
         self,
@@ -98,7 +100,7 @@ class Intake:
             # keys are taken outside of the transaction, see ids.py
             keys = ids.STREAMS.take(len({event.stream_digest for event in batch.events}))
             try:
-                with transaction.atomic():
+                with transaction.atomic(), script.gathered():
                     return _Attempt(self, batch, stands, context, keys).run(straight and left > 1)
             except (IntegrityError, OperationalError) as error:
                 left -= 1
@@ -129,10 +131,6 @@ class _Attempt:
         self.stored = Stored()
 
     def run(self, straight: bool) -> Stored:
-        with script.gathered():
-            return self._run(straight)
-
-    def _run(self, straight: bool) -> Stored:
         stands, known, streams = sql.selects(
             positions.locked(self.stands, self.batch.next_offsets),
             sql.Query(Inbox, RECEIVED, "digest", list({event.digest for event in self.batch.events})),
@@ -235,8 +233,9 @@ class _Attempt:
         self.stored.pending = len(rows) - len(outcomes)
 
     def _set_aside(self, poison: Sequence[Poison]) -> None:
+        opened = DeadLetter.State.OPEN.value
         sql.insert(DeadLetter, DEAD, [
-            (p.topic, p.partition, p.offset, p.reason, p.detail, p.key, p.value, p.headers, self.now, "open")
+            (p.topic, p.partition, p.offset, p.reason, p.detail, p.key, p.value, p.headers, self.now, opened)
             for p in poison
         ])  # fmt: skip
         self.stored.dead = len(poison)

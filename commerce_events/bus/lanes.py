@@ -41,7 +41,10 @@ class Lanes:
         return [share for share in shares if share]
 
     def run[Share](self, work: Callable[[Share], object], shares: Sequence[Share]) -> None:
-        """Do the work on every share and wait for all; ``work`` must not raise."""
+        """Do the work on every share and wait for all.
+
+        ``work`` keeps its errors in its share: of several that are raised, one would be told and the others lost.
+        """
         began = [lane.submit(_apart, work, share) for lane, share in zip(self._others, shares[1:], strict=False)]
         try:
             work(shares[0])
