@@ -29,7 +29,7 @@ TOPICS: dict[str, Topic] = {
     for topic in (
         Topic(ORDER_TOPIC, 30 * DAY_MS, "order.paid, order.refunded"),
         Topic(FULFILLMENT_TOPIC, -1, "the results and refund.requested"),
-        Topic(DEAD_LETTER_TOPIC, 30 * DAY_MS, "reserved for a mirror of dead letters; nothing writes it yet"),
+        Topic(DEAD_LETTER_TOPIC, 30 * DAY_MS, "what was set aside, for sites that mirror it (MIRROR_DEAD_LETTERS)"),
     )
 }
 
