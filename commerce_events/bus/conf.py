@@ -32,6 +32,10 @@ DEFAULTS: dict[str, Any] = {
     "RESEND_EVERY": 60,  # seconds between two re-sends for one order
     "UNKNOWN_ATTEMPTS": 5,  # tries after an exception nobody foresaw, then held for a person
     "TRANSIENT_HOURS": 48,  # hours of transient failure, then held
+    "BREAKER_WINDOW": 50,  # decisions that the breaker looks back on
+    "BREAKER_SHARE": 0.8,  # part of them that must have failed for it to pause handling
+    "BREAKER_PROBE": 30,  # seconds between two orders that are tried while it is open
+    "BREAKER_SUCCESSES": 10,  # decisions in a row that close it
     "SESSION_TIMEOUT": 10,  # seconds after which the partitions of a consumer that died go to another
     "LEASE": 10,  # seconds the relay's lease runs without being renewed
     "REGISTER_SCHEMAS": False,  # register missing schemas by itself; in production a command does

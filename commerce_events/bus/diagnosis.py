@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaException
 
 from commerce_events import topics, wire
 from commerce_events.bus import kafka
+from commerce_events.bus.breaker import BREAKER_OPEN
 from commerce_events.bus.types import FAILURE, OK, WARNING, Finding, Handler
 from commerce_events.exceptions import CommerceEventsError, OperatorError
 from commerce_events.registry import Registry
@@ -184,7 +185,7 @@ def _database(connection: Any, group: str, known: Mapping[str, Handler]) -> Iter
                 yield Finding(f"partition {row}", FAILURE, f"halted: {row.halted}", "manage.py commerce_gaps")
         halted = sum(bool(row.halted) for row in rows)
         yield Finding("halted partitions", FAILURE if halted else OK, str(halted), "commerce_gaps" if halted else "")
-        yield from _queues()
+        yield from queues()
         for handler in {id(handler): handler for handler in known.values()}.values():
             yield from getattr(handler, "findings", tuple)()
     except DatabaseError as error:
@@ -193,7 +194,7 @@ def _database(connection: Any, group: str, known: Mapping[str, Handler]) -> Iter
         )
 
 
-def _queues() -> Iterator[Finding]:
+def queues() -> Iterator[Finding]:
     """What waits for a stage, and what waits for a person."""
     from django.db.models import Min
     from django.utils import timezone
@@ -214,10 +215,15 @@ def _queues() -> Iterator[Finding]:
                 about, WARNING, f"{rows.count()}, the oldest for {(now - oldest) // timedelta(minutes=1)} minutes",
                 f"Does a process work on them? consume_commerce_events --only {stage}, and read its log.",
             )  # fmt: skip
+    breaker = Inbox.objects.filter(state=Inbox.State.PENDING, reason=BREAKER_OPEN).count()
     again = Inbox.objects.filter(state=Inbox.State.PENDING, attempts__gt=0).count()
     held = Inbox.objects.filter(state=Inbox.State.HELD).count()
     dead = DeadLetter.objects.filter(state=DeadLetter.State.OPEN).count()
     for about, count, hint in (
+        (
+            "events that the breaker tried in vain", breaker,
+            "Nearly every decision failed, so handling pauses: docs/how-tos/platform-down.rst.",
+        ),
         ("events that failed and are tried again", again, "The log of handling says why."),
         ("held events", held, f"{SHOW} lists them; docs/how-tos/consumer-stopped.rst says how to go on."),
         ("dead letters", dead, "manage.py commerce_dead_letters lists them, redrives and discards."),

@@ -4,6 +4,7 @@ A group of streams is claimed by locking their rows (SKIP LOCKED: any number of 
 events are handled in one transaction, or one stream at a time where the handler does not work in bulk. A group that
 fails is handled one stream at a time, a stream that fails one event at a time, and an event that fails waits on its
 row: later with back-off if the failure is transient, for a person if it is not understood. Everything else flows (D2).
+When nearly everything fails, the breaker pauses the whole and the rows are left alone (``breaker``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import orjson
 from django.db import transaction
 
 from commerce_events.bus import effects, script, sql
+from commerce_events.bus.breaker import BREAKER_OPEN, Breaker
 from commerce_events.bus.failures import is_conflict, is_outage, is_transient, summary
 from commerce_events.bus.types import Again, Context, Event, Handler, Outcome, Stream
 from commerce_events.models import Inbox
@@ -40,8 +42,10 @@ class Handle:
         group: int = 500,
         unknown_attempts: int = 5,
         transient_for: timedelta = timedelta(hours=48),
+        breaker: Breaker | None = None,
     ) -> None:
         self.handlers, self.group = handlers, group
+        self.breaker = breaker or Breaker()
         self.unknown_attempts, self.transient_for = unknown_attempts, transient_for
         self.bulk = all(handler.bulk for handler in handlers.values())
 
@@ -59,14 +63,19 @@ class Handle:
         Raises:
             OperationalError: the database is away; nothing was recorded against any event.
         """
-        if self.bulk and len(streams) > 1:
+        if self.bulk and len(streams) > 1 and not self.breaker.is_open:
             try:
                 return self._together(streams, context)
             except Exception as error:
                 if is_outage(error):
                     raise
                 log.warning("a group of %d streams is handled one by one: %s", len(streams), summary(error))
-        return sum(self._alone(stream, context) for stream in streams)
+        done = 0
+        for stream in streams:
+            if not self.breaker.admits(context.now):
+                break
+            done += self._alone(stream, context)
+        return done
 
     def _together(self, streams: Sequence[int], context: Context, most: int | None = None) -> int:
         left = TRIES
@@ -78,13 +87,15 @@ class Handle:
                     outcomes = effects.decide(events, self.handlers, context) if events else []
                     _done(outcomes, effects.write(outcomes, (), context), context.now)
                     effects.finish(context)
-                    return len(outcomes)
             except Again as again:
                 context = effects.next_try(context, again)
             except Exception as error:
                 left -= 1
                 if not left or not is_conflict(error):
                     raise
+            else:
+                self.breaker.succeeded(len(outcomes), context.now)
+                return len(outcomes)
 
     def _alone(self, stream: int, context: Context) -> int:
         """One stream: all of its due events at once; if that fails one after the other, up to the one that fails."""
@@ -125,6 +136,10 @@ class Handle:
     def _failed(self, stream: int, error: Exception, context: Context) -> None:
         """Record a failure on the row of the first due event of the stream."""
         now = context.now
+        if self.breaker.failed(now, summary(error)):
+            # All that is due of it goes to the end of the queue: the next to be tried is another order.
+            Inbox.objects.filter(stream_id=stream, due_at__lte=now).update(due_at=now, reason=BREAKER_OPEN)
+            return
         with transaction.atomic():
             events = self._claim([stream], now, 1)
             if not events:
@@ -132,7 +147,12 @@ class Handle:
             event = events[0]
             attempts = event.attempts + 1
             transient = is_transient(error)
-            out_of_time = transient and now - (event.received_at or now) > self.transient_for
+            # Its age alone says nothing: it may have waited for this consumer, or for the breaker.
+            out_of_time = (
+                transient
+                and attempts >= self.unknown_attempts
+                and now - (event.received_at or now) > self.transient_for
+            )
             if out_of_time or (not transient and attempts >= self.unknown_attempts):
                 held = "database_unavailable" if transient else "internal_error"
                 changes: dict[str, Any] = {"state": Inbox.State.HELD, "due_at": None, "reason": held}

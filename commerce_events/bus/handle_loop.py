@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db import DatabaseError, InterfaceError, connection
 
 from commerce_events.bus.handle import Handle
-from commerce_events.bus.run import Run
+from commerce_events.bus.run import POLL, Run
 
 #: How many shares a thread finds in one look at the database.
 AHEAD = 8
@@ -24,6 +24,7 @@ class HandleLoop:
             group=run.settings["BATCH"],
             unknown_attempts=run.settings["UNKNOWN_ATTEMPTS"],
             transient_for=timedelta(hours=run.settings["TRANSIENT_HOURS"]),
+            breaker=run.breaker,
         )
         self.group = self.handle.group if self.handle.bulk else 1
 
@@ -32,15 +33,19 @@ class HandleLoop:
         state = self.state
         with ThreadPoolExecutor(state.options.concurrency, "handle") as pool:
             while not state.stopping.is_set():
-                if not state.patiently("handle", lambda: self._once(pool)):
+                if not state.patiently("handle", lambda: self.round(pool)):
                     return
 
-    def _once(self, pool: ThreadPoolExecutor) -> None:
+    def round(self, pool: ThreadPoolExecutor) -> None:
+        """Look once, and handle what is due."""
         state, group, workers = self.state, self.group, self.state.options.concurrency
         state.trust()
         state.begin_round("handle")
-        streams = self.handle.due(state.clock(), group * workers * AHEAD)
-        state.health.beat("handle")
+        streams = self.handle.due(state.clock(), 1 if state.breaker.is_open else group * workers * AHEAD)
+        if state.breaker.is_open:
+            state.health.waiting("handle", state.breaker.says)
+        else:
+            state.health.beat("handle")
         if not streams:
             state.idle["handle"] = True
             state.rest("handle")
@@ -55,7 +60,7 @@ class HandleLoop:
             done = sum(future.result() for future in futures)
         state.totals.handled += done
         if not done:  # claimed by others, or waiting after a failure
-            state.rest("handle", 0.05)
+            state.rest("handle", POLL if state.breaker.is_open else 0.05)
 
     def _share(self, share: list[int]) -> int:
         state = self.state

@@ -22,6 +22,7 @@ from django.db import IntegrityError, OperationalError, transaction
 
 from commerce_events.bus import effects, ids, positions, script, sql
 from commerce_events.bus import inbox as internal
+from commerce_events.bus.breaker import Breaker
 from commerce_events.bus.codec import Poison, Received
 from commerce_events.bus.failures import is_conflict, summary
 from commerce_events.bus.types import REJECTED, Again, Context, Event, FollowUp, Handler, Outcome, Stream
@@ -83,8 +84,10 @@ class Intake:
         resend: bool = True,
         resend_after: float = 30,
         resend_every: float = 60,
+        breaker: Breaker | None = None,
     ) -> None:
         self.handlers = handlers
+        self.breaker = breaker or Breaker()
         self.straight, self.resend = straight, resend
         self.resend_after, self.resend_every = timedelta(seconds=resend_after), timedelta(seconds=resend_every)
 
@@ -94,14 +97,14 @@ class Intake:
         Raises:
             OperationalError: the database is away or refuses; nothing was written, the same batch can be tried again.
         """
-        straight, left = self.straight, TRIES
+        straight, left = self.straight and not self.breaker.is_open, TRIES
         while True:
             context = effects.next_try(context)
             # keys are taken outside of the transaction, see ids.py
             keys = ids.STREAMS.take(len({event.stream_digest for event in batch.events}))
             try:
                 with transaction.atomic(), script.gathered():
-                    return _Attempt(self, batch, stands, context, keys).run(straight and left > 1)
+                    stored = _Attempt(self, batch, stands, context, keys).run(straight and left > 1)
             except (IntegrityError, OperationalError) as error:
                 left -= 1
                 if not left or not is_conflict(error):
@@ -116,6 +119,9 @@ class Intake:
                     raise
                 straight = False
                 log.warning("straight path left for a batch of %d: %s", len(batch.events), summary(error))
+            else:
+                self.breaker.succeeded(stored.handled, context.now)
+                return stored
 
 
 class _Attempt:

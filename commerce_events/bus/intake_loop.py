@@ -43,6 +43,7 @@ class IntakeLoop:
             resend=not options.replay,
             resend_after=settings["RESEND_AFTER"],
             resend_every=settings["RESEND_EVERY"],
+            breaker=run.breaker,
         )
         self.lanes = Lanes(settings["LANES"])
         self._poison_run = 0  # unreadable messages in a row at the end of the last batch

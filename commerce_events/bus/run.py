@@ -11,11 +11,12 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from commerce_events.bus import clients
+from commerce_events.bus.breaker import Breaker
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.failures import is_outage, summary
 from commerce_events.bus.guard import Guard
@@ -76,6 +77,10 @@ class Run:
         self.registry = clients.registry(self.settings)
         self.guard = Guard(self.settings, self.registry)
         self.health = Health(self.settings["HEALTH_FILE"], self.options.stages)
+        self.breaker = Breaker(
+            self.settings["BREAKER_WINDOW"], self.settings["BREAKER_SHARE"],
+            timedelta(seconds=self.settings["BREAKER_PROBE"]), self.settings["BREAKER_SUCCESSES"],
+        )  # fmt: skip
         self.stopping = threading.Event()
         self.idle = dict.fromkeys(self.options.stages, False)
         self.failure: BaseException | None = None
