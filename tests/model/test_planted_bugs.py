@@ -53,8 +53,7 @@ def a_grant_moves_the_base(patch: pytest.MonkeyPatch) -> None:
 
     def moving(case: Any, access: Access) -> Any:
         answer = converge(case, access)
-        if access.base is not None:
-            access.base = answer[0]
+        access.base = answer[0]
         return answer
 
     patch.setattr(seat, "converge", moving)
