@@ -141,6 +141,7 @@ class Inbox(models.Model):
         HANDLED = "handled"
         HELD = "held"
         DISCARDED = "discarded"
+        SHADOW = "shadow"  # decided and kept, and nothing done about it
 
     digest = DigestField(unique=True)
     stream_id = models.BigIntegerField(db_index=True)
@@ -164,6 +165,35 @@ class Inbox(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_type} {self.state}"
+
+
+class Source(models.Model):
+    """A store whose events wait in a queue of their own, because a person or a limit says so, or because it sends many.
+
+    ``id`` names the queue: it is the ``due_at`` of what waits there (``commerce_events.bus.sources``). ``next_at`` is
+    when a limited store's next event may be handled.
+
+    .. no_pii:
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        PAUSED = "paused"
+        STOPPED = "stopped"
+
+    digest = DigestField(unique=True)  # of the name
+    name = models.CharField(max_length=32)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.RUNNING)
+    because = models.CharField(max_length=255, default="", blank=True)
+    changed_by = models.CharField(max_length=150, default="", blank=True)  # who made it so, of those who operate this
+    changed_at = models.DateTimeField(null=True)
+    next_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.state}"
 
 
 class Outbox(models.Model):

@@ -36,6 +36,8 @@ DEFAULTS: dict[str, Any] = {
     "BREAKER_SHARE": 0.8,  # part of them that must have failed for it to pause handling
     "BREAKER_PROBE": 30,  # seconds between two orders that are tried while it is open
     "BREAKER_SUCCESSES": 10,  # decisions in a row that close it
+    "SOURCE_LIMITS": {},  # slug of a store → decisions a minute at most, of all processes together
+    "CROWD": 100,  # events of one store in one batch; if more of them must wait, they wait in a queue of their own
     "SESSION_TIMEOUT": 10,  # seconds after which the partitions of a consumer that died go to another
     "LEASE": 10,  # seconds the relay's lease runs without being renewed
     "REGISTER_SCHEMAS": False,  # register missing schemas by itself; in production a command does

@@ -199,7 +199,8 @@ def queues() -> Iterator[Finding]:
     from django.db.models import Min
     from django.utils import timezone
 
-    from commerce_events.models import DeadLetter, Inbox, OutboxBatch
+    from commerce_events.bus.sources import queue
+    from commerce_events.models import DeadLetter, Inbox, OutboxBatch, Source
 
     now = timezone.now()
     due = Inbox.objects.filter(state=Inbox.State.PENDING, due_at__lte=now)
@@ -219,6 +220,14 @@ def queues() -> Iterator[Finding]:
     again = Inbox.objects.filter(state=Inbox.State.PENDING, attempts__gt=0).count()
     held = Inbox.objects.filter(state=Inbox.State.HELD).count()
     dead = DeadLetter.objects.filter(state=DeadLetter.State.OPEN).count()
+    for source in Source.objects.all():
+        waiting = Inbox.objects.filter(due_at=queue(source.pk)).count()
+        if waiting or source.state != Source.State.RUNNING:
+            state = OK if source.state == Source.State.RUNNING else WARNING
+            yield Finding(
+                f"store {source.name}", state, f"{source.state}, {waiting} events wait in its queue",
+                "" if state == OK else f"manage.py commerce_sources says why; commerce_sources resume {source.name}",
+            )  # fmt: skip
     for about, count, hint in (
         (
             "events that the breaker tried in vain", breaker,

@@ -21,7 +21,8 @@ from django.db import transaction
 from commerce_events.bus import effects, script, sql
 from commerce_events.bus.breaker import BREAKER_OPEN, Breaker
 from commerce_events.bus.failures import is_conflict, is_outage, is_transient, summary
-from commerce_events.bus.types import Again, Context, Event, Handler, Outcome, Stream
+from commerce_events.bus.sources import Sources
+from commerce_events.bus.types import INTERNAL, Again, Context, Event, Handler, Outcome, Stream
 from commerce_events.models import Inbox
 from commerce_events.models import Stream as StreamRow
 
@@ -43,19 +44,31 @@ class Handle:
         unknown_attempts: int = 5,
         transient_for: timedelta = timedelta(hours=48),
         breaker: Breaker | None = None,
+        sources: Sources | None = None,
     ) -> None:
         self.handlers, self.group = handlers, group
-        self.breaker = breaker or Breaker()
+        self.breaker, self.sources = breaker or Breaker(), sources or Sources()
         self.unknown_attempts, self.transient_for = unknown_attempts, transient_for
         self.bulk = all(handler.bulk for handler in handlers.values())
 
     def due(self, now: datetime, limit: int) -> list[int]:
-        """Streams with something to do, the longest due first.
+        """Streams with something to do, the longest due first; what waits in the stores' queues comes as there is room.
 
         Looks at no more than ``limit`` rows of the index, however long the queue is.
         """
+        self.sources.refresh(now)
+        streams = self._due(now, limit)
+        # Though there is no room, the queues must not wait for ever.
+        taken = self.sources.take(now, max(limit - len(streams), limit // 4, 1))
+        return streams if streams or not taken else self._due(now, limit)
+
+    def _due(self, now: datetime, limit: int) -> list[int]:
         rows = Inbox.objects.filter(due_at__lte=now).order_by("due_at", "id").values_list("stream_id", flat=True)
-        return list(dict.fromkeys(rows[:limit]))
+        while True:
+            streams = list(dict.fromkeys(rows[:limit]))
+            admitted = self.sources.admitted(streams, now)
+            if admitted or not streams:
+                return admitted
 
     def run(self, streams: Sequence[int], context: Context) -> int:
         """Handle what is due in these streams. Returns the number of events that are done.
@@ -129,7 +142,7 @@ class Handle:
             ready, until = _ready(claimed[stream_id], held_up, now)
             events += ready[:most]
             if until is not None and not ready:
-                # what stands behind a failed event comes up again with it, and does not stand in others' way till then
+                # what stands behind an event that waits comes up again with it, and is in nobody's way till then
                 Inbox.objects.filter(stream_id=stream_id, due_at__lte=now).update(due_at=until)
         return events
 
@@ -193,15 +206,15 @@ def backoff(attempts: int, spread: float | None = None) -> timedelta:
 def _ready(stream: Stream, rows: list[tuple[Any, ...]], now: datetime) -> tuple[list[Event], datetime | None]:
     """The due events of one stream, in order, up to the first that waits after a failure: what came later waits too.
 
-    A timer – due later, never tried – holds nothing up.
+    A timer – internal, due later, never tried – holds nothing up; an event that waits in its store's queue does.
 
     Returns:
-        The events, and the time until which a failed one holds up the rest.
+        The events, and the time until which one that waits holds up the rest.
     """
     events: list[Event] = []
     for row_id, _, event_type, payload, headers, digest, attempts, due_at, received_at, parcels in rows:
         if due_at > now:
-            if attempts:
+            if attempts or not event_type.startswith(INTERNAL):
                 return events, due_at
             continue
         events.append(Event(

@@ -25,6 +25,7 @@ class HandleLoop:
             unknown_attempts=run.settings["UNKNOWN_ATTEMPTS"],
             transient_for=timedelta(hours=run.settings["TRANSIENT_HOURS"]),
             breaker=run.breaker,
+            sources=run.sources,
         )
         self.group = self.handle.group if self.handle.bulk else 1
 
@@ -66,7 +67,7 @@ class HandleLoop:
         state = self.state
         if state.stopping.is_set():
             return 0
-        done = self.handle.run(share, state.guard.context(state.clock()))
+        done = self.handle.run(share, state.context())
         state.wake("relay")
         return done
 

@@ -25,6 +25,7 @@ from commerce_events.bus import inbox as internal
 from commerce_events.bus.breaker import Breaker
 from commerce_events.bus.codec import Poison, Received
 from commerce_events.bus.failures import is_conflict, summary
+from commerce_events.bus.sources import Sources, source_of
 from commerce_events.bus.types import REJECTED, Again, Context, Event, FollowUp, Handler, Outcome, Stream
 from commerce_events.models import DeadLetter, Inbox, Position, Resend
 from commerce_events.models import Stream as StreamRow
@@ -85,9 +86,10 @@ class Intake:
         resend_after: float = 30,
         resend_every: float = 60,
         breaker: Breaker | None = None,
+        sources: Sources | None = None,
     ) -> None:
         self.handlers = handlers
-        self.breaker = breaker or Breaker()
+        self.breaker, self.sources = breaker or Breaker(), sources or Sources()
         self.straight, self.resend = straight, resend
         self.resend_after, self.resend_every = timedelta(seconds=resend_after), timedelta(seconds=resend_every)
 
@@ -195,12 +197,14 @@ class _Attempt:
     def _claim(self, events: Sequence[Received], streams: dict[bytes, Stream]) -> set[bytes]:
         """Lock what can be decided here and now; returns the digests of those streams.
 
-        Left to the handle stage are streams that it holds at this moment, streams with events still waiting, and
-        events whose handler takes one order at a time.
+        Left to the handle stage are streams that it holds at this moment, streams with events still waiting, events
+        whose handler takes one order at a time, and those of stores that must wait.
         """
         owner: dict[bytes, Handler | None] = {}
         for event in events:
             handler = self.intake.handlers.get(event.event_type)
+            if event.event_type in EVENT_TYPES and self.intake.sources.waits(source_of(event.key)):
+                handler = None
             if handler is None or not handler.bulk or owner.setdefault(event.stream_digest, handler) is not handler:
                 owner[event.stream_digest] = None
         ready = {digest for digest, handler in owner.items() if handler is not None}
@@ -219,10 +223,13 @@ class _Attempt:
         parcels: Mapping[int, int],
     ) -> None:  # fmt: skip
         rows = []
+        pending = [r for r, event in zip(received, events, strict=True) if id(event) not in outcomes]
+        keys = [r.key if r.event_type in EVENT_TYPES else "" for r in pending]
+        due_at = iter(self.intake.sources.due(keys, self.now))
         for r, event in zip(received, events, strict=True):
             outcome = outcomes.get(id(event))
             if outcome is None:
-                state, due, reason, handled = Inbox.State.PENDING.value, self.now, "", None
+                state, due, reason, handled = Inbox.State.PENDING.value, next(due_at), "", None
             elif outcome.held:
                 state, due, reason, handled = Inbox.State.HELD.value, None, outcome.held, self.now
             else:

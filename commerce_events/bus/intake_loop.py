@@ -44,6 +44,7 @@ class IntakeLoop:
             resend_after=settings["RESEND_AFTER"],
             resend_every=settings["RESEND_EVERY"],
             breaker=run.breaker,
+            sources=run.sources,
         )
         self.lanes = Lanes(settings["LANES"])
         self._poison_run = 0  # unreadable messages in a row at the end of the last batch
@@ -128,7 +129,7 @@ class IntakeLoop:
         known = {at: share.stands[at] for at in batch.next_offsets if at in share.stands}
         for at in batch.next_offsets.keys() - known.keys():  # revoked while we waited
             batch.drop(at)
-        stored = self.intake.store(batch, known, state.guard.context(state.clock()))
+        stored = self.intake.store(batch, known, state.context())
         share.poison_run = poison_run
         share.stored.append((batch.next_offsets, stored))
         for at, offset in batch.next_offsets.items():

@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
@@ -21,7 +21,8 @@ from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.failures import is_outage, summary
 from commerce_events.bus.guard import Guard
 from commerce_events.bus.health import Health
-from commerce_events.bus.types import Handler
+from commerce_events.bus.sources import Sources
+from commerce_events.bus.types import Context, Handler
 from commerce_events.exceptions import TransientError
 from commerce_events.models import Inbox, OutboxBatch, Resend
 
@@ -81,12 +82,19 @@ class Run:
             self.settings["BREAKER_WINDOW"], self.settings["BREAKER_SHARE"],
             timedelta(seconds=self.settings["BREAKER_PROBE"]), self.settings["BREAKER_SUCCESSES"],
         )  # fmt: skip
+        self.sources = Sources(self.settings["SOURCE_LIMITS"], self.settings["CROWD"])
         self.stopping = threading.Event()
         self.idle = dict.fromkeys(self.options.stages, False)
         self.failure: BaseException | None = None
         self.suspicious = threading.Event()  # the database was away: was it restored meanwhile?
         self._looking = threading.Lock()
         self._awake = {stage: threading.Event() for stage in STAGES}
+
+    def context(self) -> Context:
+        """The surroundings of what is decided now."""
+        now = self.clock()
+        self.sources.refresh(now)
+        return replace(self.guard.context(now), stopped=self.sources.stopped)
 
     # ----------------------------------------------------------------------------------------- waking and ending
 

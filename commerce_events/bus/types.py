@@ -69,6 +69,7 @@ class Context:
     now: datetime
     facts: Mapping[Any, Any] = field(default_factory=dict)  # what earlier tries brought to light, see Again
     at_last: list[Callable[[], object]] = field(default_factory=list)
+    stopped: frozenset[str] = frozenset()  # stores whose events are to be refused, as if they were not allowed (R37)
 
     def sequence(self, n: int) -> int:
         """A result's sequence: the epoch in the upper 32 bits, so that a restored database cannot issue old ones."""
@@ -135,7 +136,8 @@ class Handler(Protocol):
 
     It may also have ``on_failure(event, error, held, context) -> Outcome``: what to publish when an event failed for
     the first time (``held`` is empty) and when it is held for a person (``held`` is the reason). And
-    ``findings() -> Iterable[Finding]``: what ``commerce-events doctor`` should say about the handler's own tables.
+    ``findings() -> Iterable[Finding]``: what ``commerce-events doctor`` should say about the handler's own tables. And
+    ``sources``: the stores it serves, by their slugs.
 
     Raise ``exceptions.TransientError`` (or let ``django.db.OperationalError`` through) to have the event tried again
     later; any other exception is unknown: tried a few times, then held for a person.

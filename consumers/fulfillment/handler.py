@@ -7,7 +7,8 @@ group. When the platform refuses, all of it is taken back, the refusal becomes a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from commerce_events.bus import script
@@ -81,6 +82,11 @@ class FulfillmentHandler:
         """What the store is told when an event failed for the first time, and when a person must act."""
         return retell.failure(event, error, held, context)
 
+    @property
+    def sources(self) -> Collection[str]:
+        """The stores on the allow-list."""
+        return self.policy.sources.keys()
+
     def findings(self) -> Iterable[Finding]:
         """What ``commerce-events doctor`` says about the order lines."""
         return findings.lines()
@@ -93,8 +99,9 @@ class FulfillmentHandler:
         found = self._load(rows, events, learners)
         rows.book.refusals.update(context.facts)
 
+        policy = self._policy(context)
         decided = [
-            (event, rules.decide(event.event_type, event.data, rows.book, learners, self.policy, context.now))
+            (event, rules.decide(event.event_type, event.data, rows.book, learners, policy, context.now))
             for event in events
         ]
         for event in events:
@@ -106,6 +113,13 @@ class FulfillmentHandler:
         if changes or entitled:
             context.at_last.append(lambda: self._apply(changes, entitled))
         return outcomes
+
+    def _policy(self, context: Context) -> Policy:
+        """The site's choices, without the stores that somebody has stopped."""
+        sources = self.policy.sources
+        if context.stopped.isdisjoint(sources):
+            return self.policy
+        return replace(self.policy, sources={slug: sources[slug] for slug in sources if slug not in context.stopped})
 
     def _apply(self, changes: Sequence[Change], entitled: Sequence[EntitlementChange]) -> None:
         """Have the platform do it, enrollments first.
