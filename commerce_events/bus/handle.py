@@ -230,8 +230,8 @@ def _done(outcomes: Sequence[tuple[Event, Outcome]], parcels: Mapping[int, int],
         ("state", "due_at", "reason", "attempts", "handled_at", "decision", "parcels"),
         sorted(
             (
-                event.id, (Inbox.State.HELD if outcome.held else Inbox.State.HANDLED).value, None, outcome.held[:64],
-                event.attempts + bool(outcome.held), now, outcome.decision, _parcels(event, parcels),
+                event.id, outcome.state, None, outcome.held[:64], event.attempts + bool(outcome.held), now,
+                outcome.decision, _parcels(event, parcels),
             )
             for event, outcome in outcomes
         ),

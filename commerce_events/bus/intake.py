@@ -182,6 +182,10 @@ class _Attempt:
             recent = Resend.objects.filter(stream_id__in=late, requested_at__gt=self.now - self.intake.resend_every)
             late -= set(recent.values_list("stream_id", flat=True))
             Resend.objects.bulk_create([Resend(stream_id=i, requested_at=self.now) for i in sorted(late)])
+            # nobody was told what became of it in shadow mode, which may be over
+            again = [digest for digest, stream_id, _ in rows if stream_id in late]
+            shadows = Inbox.objects.filter(digest__in=again, state=Inbox.State.SHADOW)
+            shadows.update(state=Inbox.State.PENDING, due_at=self.now)
         return unknown
 
     def _streams(self, events: Sequence[Received], rows: list[tuple[Any, ...]]) -> dict[bytes, Stream]:
@@ -230,10 +234,8 @@ class _Attempt:
             outcome = outcomes.get(id(event))
             if outcome is None:
                 state, due, reason, handled = Inbox.State.PENDING.value, next(due_at), "", None
-            elif outcome.held:
-                state, due, reason, handled = Inbox.State.HELD.value, None, outcome.held, self.now
             else:
-                state, due, reason, handled = Inbox.State.HANDLED.value, None, "", self.now
+                state, due, reason, handled = outcome.state, None, outcome.held, self.now
             headers = orjson.dumps(r.headers).decode() if r.headers else ""
             rows.append((
                 r.digest, event.stream.id, r.event_type, state, due, 0, reason, r.payload.decode(), headers, r.topic,

@@ -28,6 +28,10 @@ from commerce_events.models import DeadLetter, Inbox, Outbox, OutboxBatch
 CHUNKS = {Inbox: 2000, Outbox: 200, DeadLetter: 200}
 
 
+#: Events that nothing is to be done about.
+_DONE = (Inbox.State.HANDLED, Inbox.State.DISCARDED, Inbox.State.SHADOW)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """How far a table was worked through, from 0 to 1, and how many of its rows were touched since the last step."""
@@ -54,7 +58,7 @@ def chunks(model: type[models.Model], size: int) -> Iterator[tuple[int, int, flo
 
 def payloads(before: datetime, is_dry: bool) -> Iterator[Step]:
     """Empty the payloads of events that were handled before; drop internal events that nothing speaks of any more."""
-    handled = Inbox.objects.filter(state__in=[Inbox.State.HANDLED, Inbox.State.DISCARDED], due_at=None)
+    handled = Inbox.objects.filter(state__in=_DONE, due_at=None)
     old = handled.annotate(since=Coalesce("handled_at", "received_at")).filter(since__lt=before)
     for first, last, done in chunks(Inbox, CHUNKS[Inbox]):
         here = old.filter(pk__range=(first, last))

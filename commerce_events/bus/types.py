@@ -112,13 +112,22 @@ class FollowUp:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one event. ``held``: a person must act; the reason says why. ``decision`` is kept on its row."""
+    """What became of one event. ``held``: a person must act; the reason says why. ``decision`` is kept on its row.
+
+    ``is_shadow``: it was decided and nothing else; when its store sends it again, it is handled again.
+    """
 
     messages: Sequence[Message] = ()
     follow_ups: Sequence[FollowUp] = ()
     held: str = ""
     alarms: Sequence[str] = ()
     decision: str = ""
+    is_shadow: bool = False
+
+    @property
+    def state(self) -> str:
+        """What its row says then: held, shadow, or handled."""
+        return "held" if self.held else "shadow" if self.is_shadow else "handled"
 
 
 @dataclass(frozen=True, slots=True)

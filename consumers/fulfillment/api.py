@@ -128,11 +128,13 @@ def _told(stream: Stream) -> dict[str, Any] | None:
 
 def _effects(row: Inbox | Attempt) -> tuple[Effect, ...]:
     kept = row.decision if isinstance(row, Inbox) else row.detail
-    return tuple(Effect(*effect) for effect in orjson.loads(kept))
+    return tuple(Effect(*effect[:7]) for effect in orjson.loads(kept))  # what shadow mode keeps says more
 
 
 def _actor(row: Inbox) -> str:
-    """The person who asked for a decision; only our own internal events can name one."""
+    """The person who asked for a decision; only our own internal events can name one. "shadow": nothing was done."""
+    if row.state == Inbox.State.SHADOW:
+        return "shadow"
     return str(orjson.loads(row.payload).get("actor") or _RULES) if row.event_type.startswith(INTERNAL) else _RULES
 
 

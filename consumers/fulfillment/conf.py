@@ -29,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "REVOKE_UNKNOWN_GRANTS": False,  # revoke what an older system granted, if course and mode fit the refund
     "WAITING_DAYS": 180,  # how long a line waits for its learner to register
     "MODE_GRACE_HOURS": 0,  # paid that much after a mode's deadline still counts
+    "SHADOW": False,  # True, or a list of stores: decide what they send and keep it, enroll nobody, publish nothing
     "MODULES": {},  # product kind → dotted path of a module of the site's own
 }
 
@@ -74,6 +75,23 @@ def policy() -> Policy:
             f"COMMERCE_FULFILLMENT cannot be used: {error}",
             hint="consumers/fulfillment/conf.py lists every entry with its default.",
         ) from error
+
+
+def shadow() -> bool | frozenset[str]:
+    """The stores in shadow mode; True: all.
+
+    Raises:
+        OperatorError: it is neither True nor False nor a list.
+    """
+    said = options()["SHADOW"]
+    if isinstance(said, bool):
+        return said
+    if isinstance(said, list | tuple | set | frozenset):
+        return frozenset(said)
+    raise OperatorError(
+        f"COMMERCE_FULFILLMENT['SHADOW'] = {said!r} is neither True nor False nor a list of stores",
+        hint="For one store: ['shop'].",
+    )
 
 
 def gateway() -> Gateway:

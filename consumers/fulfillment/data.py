@@ -43,7 +43,7 @@ class Step:
     decided_at: datetime
     event_type: str
     attempt: int
-    actor: str  # "rules", or the person who asked for it
+    actor: str  # "rules", the person who asked for it, or "shadow": it was decided so, and nothing was done
     effects: tuple[Effect, ...]
     trace: str
 

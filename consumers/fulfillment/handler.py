@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from commerce_events.bus import script
+from commerce_events.bus.sources import source_of
 from commerce_events.bus.types import (
     REJECTED,
     RENEW,
@@ -23,7 +24,7 @@ from commerce_events.bus.types import (
     Message,
     Outcome,
 )
-from consumers.fulfillment import conf, findings, leaving, ledger, resume, retell, retirement
+from consumers.fulfillment import conf, findings, leaving, ledger, resume, retell, retirement, shadow
 from consumers.fulfillment.gateway import Change, EntitlementChange, Gateway, OrderLine
 from consumers.fulfillment.learners import Directory
 from consumers.fulfillment.results import Teller
@@ -51,9 +52,13 @@ class FulfillmentHandler:
 
     event_types = rules.EVENT_TYPES | ABOUT_LEARNERS.keys() | {RENEW, REJECTED}
 
-    def __init__(self, gateway: Gateway | None = None, policy: Policy | None = None) -> None:
+    def __init__(
+        self, gateway: Gateway | None = None, policy: Policy | None = None,
+        shadow: bool | Collection[str] | None = None,
+    ) -> None:  # fmt: skip
         self.gateway = gateway if gateway is not None else conf.gateway()
         self.policy = policy if policy is not None else conf.policy()
+        self.shadow = shadow if shadow is not None else conf.shadow()
 
     @property
     def bulk(self) -> bool:
@@ -68,9 +73,16 @@ class FulfillmentHandler:
             IntegrityError: another transaction wrote a learner's first access to a course at the same time.
         """
         orders = [event for event in events if event.event_type in rules.EVENT_TYPES]
-        outcomes = dict(zip(map(id, orders), self._orders(orders, context), strict=True)) if orders else {}
+        outcomes = {}
+        if self.shadow:
+            outcomes = self._shadowed([event for event in orders if self._is_shadow(event)], context)
+            orders = [event for event in orders if id(event) not in outcomes]
+        if orders:
+            outcomes |= zip(map(id, orders), self._orders(orders, context), strict=True)
         for event in events:
-            if event.event_type in ABOUT_LEARNERS:
+            if event.event_type == REJECTED and self._is_shadow(event):
+                outcomes[id(event)] = Outcome(decision=ledger.kept(retell.rejected(event)), is_shadow=True)
+            elif event.event_type in ABOUT_LEARNERS:
                 outcomes[id(event)] = ABOUT_LEARNERS[event.event_type](event, self.gateway)
             elif event.event_type == RENEW:
                 outcomes[id(event)] = retell.renew(event, context)
@@ -80,7 +92,7 @@ class FulfillmentHandler:
 
     def on_failure(self, event: Event, error: Exception, held: str, context: Context) -> Outcome:
         """What the store is told when an event failed for the first time, and when a person must act."""
-        return retell.failure(event, error, held, context)
+        return retell.failure(event, error, held, context, is_silent=self._is_shadow(event))
 
     @property
     def sources(self) -> Collection[str]:
@@ -89,21 +101,15 @@ class FulfillmentHandler:
 
     def findings(self) -> Iterable[Finding]:
         """What ``commerce-events doctor`` says about the order lines."""
-        return findings.lines()
+        yield from findings.lines()
+        yield from findings.shadow(self.shadow)
 
     def _orders(self, events: Sequence[Event], context: Context) -> list[Outcome]:
         """Load, decide, write; and have the platform do it at last."""
-        rows = ledger.Ledger({event.stream.key: event.stream for event in events})
-        learners = Directory()
-        self.gateway.begin()
+        rows, learners = ledger.Ledger({event.stream.key: event.stream for event in events}), Directory()
         found = self._load(rows, events, learners)
         rows.book.refusals.update(context.facts)
-
-        policy = self._policy(context)
-        decided = [
-            (event, rules.decide(event.event_type, event.data, rows.book, learners, policy, context.now))
-            for event in events
-        ]
+        decided = self._decide(events, rows, learners, context)
         for event in events:
             if "order_number" in event.data:
                 rows.order_numbers[event.stream.key] = event.data["order_number"]
@@ -112,6 +118,40 @@ class FulfillmentHandler:
         changes, entitled = _changes(rows, found), list(rows.book.entitled.values())
         if changes or entitled:
             context.at_last.append(lambda: self._apply(changes, entitled))
+        return outcomes
+
+    def _decide(
+        self, events: Iterable[Event], rows: ledger.Ledger, learners: Directory, context: Context
+    ) -> list[tuple[Event, Decision]]:
+        policy = self._policy(context)
+        return [
+            (event, rules.decide(event.event_type, event.data, rows.book, learners, policy, context.now))
+            for event in events
+        ]
+
+    def _is_shadow(self, event: Event) -> bool:
+        """Whether the order is of a store in shadow mode."""
+        if isinstance(self.shadow, bool):
+            return self.shadow
+        return source_of(event.stream.key) in self.shadow
+
+    def _shadowed(self, events: Sequence[Event], context: Context) -> dict[int, Outcome]:
+        """Decide, each order by itself, and do nothing about it: what was decided is kept on the events' rows."""
+        outcomes: dict[int, Outcome] = {}
+        orders: dict[int, list[Event]] = {}
+        for event in events:
+            orders.setdefault(event.stream.id, []).append(event)
+        for group in orders.values():
+            past = shadow.past(group)
+            rows, learners = ledger.Ledger({group[0].stream.key: group[0].stream}), Directory()
+            self._load(rows, [*past.events, *group], learners)
+            past.rewind(rows.book)
+            self._decide(past.events, rows, learners, context)
+            for event in group:
+                before = shadow.modes(rows.book)
+                ((_, decision),) = self._decide([event], rows, learners, context)
+                kept = shadow.kept(decision.lines, event.stream.key, before, rows.book)
+                outcomes[id(event)] = Outcome(decision=past.decisions.get(event.id or 0, kept), is_shadow=True)
         return outcomes
 
     def _policy(self, context: Context) -> Policy:
@@ -138,6 +178,7 @@ class FulfillmentHandler:
     def _load(self, rows: ledger.Ledger, events: Iterable[Event], learners: Directory) -> Mapping[Pair, Seat]:
         """Read every fact that the rules will ask for; the pairs are locked from here on. Answers the enrollments."""
         book, gateway = rows.book, self.gateway
+        gateway.begin()
         rows.load_orders()
         needs = Needs(self.policy.revoke_unknown_grants)
         refunds = False

@@ -29,31 +29,38 @@ def renew(event: Event, context: Context) -> Outcome:
 
 def reject(event: Event, context: Context) -> Outcome:
     """Failed / schema_invalid for each line that could be read, unless that line has a result already."""
+    lines = rejected(event)
+    number = event.data.get("order_number") or ""
+    messages = Teller(context).results(event.stream, number, lines, event.attempts + 1) if lines else []
+    return Outcome(messages, decision=ledger.kept(lines) if lines else "")
+
+
+def rejected(event: Event) -> list[LineResult]:
+    """What is to be told of the lines of an event that could not be read as a whole."""
     data = event.data
     if not _is_answerable(data, event.stream.key):
-        return Outcome()
+        return []
     refund_id = data.get("refund_id")
     action = "revoke" if data.get("event_type") == ORDER_REFUNDED else "fulfill"
     told = {results.slot_of(_body(body)) for _, body in _current(event.stream.id)}
     line_ids = [line_id for line_id in dict.fromkeys(data.get("lines") or ()) if len(line_id) <= _LIMITS["line_id"]]
-    lines = [
+    return [
         LineResult(line_id, refund_id, action, "failed", "schema_invalid", True)
         for line_id in line_ids
         if results.slot(line_id, action, refund_id) not in told
     ]
-    messages = Teller(context).results(event.stream, data.get("order_number") or "", lines, event.attempts + 1)
-    return Outcome(messages, decision=ledger.kept(lines))
 
 
-def failure(event: Event, error: Exception, held: str, context: Context) -> Outcome:
+def failure(event: Event, error: Exception, held: str, context: Context, *, is_silent: bool = False) -> Outcome:
     """Deferred, for each line of an order event that failed: at its first failure, and when it is held for a person.
 
-    A line whose result says more than that keeps it: a repeated order that fails takes nothing back.
+    A line whose result says more than that keeps it: a repeated order that fails takes nothing back. ``is_silent``:
+    note the attempt, and tell nobody.
     """
     reason = getattr(error, "reason_code", "") or held or ("database_unavailable" if is_transient(error) else "")
     reason = reason if reason in PASSING else "internal_error"
     lines = []
-    if event.event_type in (ORDER_PAID, ORDER_REFUNDED):
+    if event.event_type in (ORDER_PAID, ORDER_REFUNDED) and not is_silent:
         refund_id = event.data.get("refund_id")
         action = "fulfill" if event.event_type == ORDER_PAID else "revoke"
         told = {
