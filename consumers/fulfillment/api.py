@@ -6,22 +6,26 @@ locks, and the attempt log keeps who asked.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from django.db import transaction
 from django.db.models import QuerySet
 
 from commerce_events import identity, topics
 from commerce_events.bus import inbox
 from commerce_events.bus.types import INTERNAL
 from commerce_events.models import Inbox, Stream
-from consumers.fulfillment import digests
+from consumers.fulfillment import digests, retell
 from consumers.fulfillment.data import Effect, Journey, Line, Step
 from consumers.fulfillment.models import Attempt, Grant
 from consumers.fulfillment.rules.decide import LINES_DISCARDED, ORDER_PAID, ORDER_RESUME
 from consumers.fulfillment.rules.state import WHOLE_ORDER, Pair
 
-__all__ = ["discard", "journey", "lines_of_learner", "retry", "retry_failed"]
+__all__ = [
+    "discard", "discard_event", "journey", "lines_of_learner", "retry", "retry_event", "retry_failed",
+]  # fmt: skip
 
 _RULES = "rules"
 
@@ -33,7 +37,7 @@ def journey(source: str, order_id: str) -> Journey | None:
     if stream is None:
         return None
     failed = [
-        Step(row.decided_at, row.event_type, row.attempt, _RULES, _effects(row), row.trace)
+        Step(row.decided_at, row.event_type, row.attempt, row.actor or _RULES, _effects(row), row.trace)
         for row in Attempt.objects.filter(stream_id=stream.pk).order_by("pk")
     ]
     decided = [
@@ -113,6 +117,31 @@ def discard(
     if refund_id is not None:
         data["refund_id"] = refund_id
     inbox.enqueue(LINES_DISCARDED, key, data)
+    return True
+
+
+def retry_event(inbox_id: int, actor: str) -> bool:
+    """Have an event that is held as a whole tried again, as often as a new one. Returns whether there is such a one."""
+    with transaction.atomic():
+        row = Inbox.objects.filter(pk=inbox_id, state=Inbox.State.HELD).first()
+        now = datetime.now(UTC)
+        held = Inbox.objects.filter(pk=inbox_id, state=Inbox.State.HELD)
+        if row is None or not held.update(state=Inbox.State.PENDING, due_at=now, attempts=0, reason=""):
+            return False
+        Attempt.objects.create(
+            stream_id=row.stream_id, event_digest=row.digest, event_type=row.event_type, attempt=row.attempts,
+            decided_at=now, actor=actor[:150],
+        )  # fmt: skip
+    return True
+
+
+def discard_event(inbox_id: int, actor: str) -> bool:
+    """Give up an event that is held as a whole: its lines end as failed, a refund leaves the access."""
+    row = Inbox.objects.filter(pk=inbox_id, state=Inbox.State.HELD).first()
+    if row is None:
+        return False
+    key = Stream.objects.values_list("key", flat=True).get(pk=row.stream_id)
+    inbox.enqueue(retell.EVENT_DISCARDED, key, {"order_key": key, "inbox_id": inbox_id, "actor": actor})
     return True
 
 

@@ -50,7 +50,7 @@ NO_COURSE = Course(exists=False)
 class FulfillmentHandler:
     """Handles orders, refunds, and the internal events about them. Keeps no state between calls."""
 
-    event_types = rules.EVENT_TYPES | ABOUT_LEARNERS.keys() | {RENEW, REJECTED}
+    event_types = rules.EVENT_TYPES | ABOUT_LEARNERS.keys() | {RENEW, REJECTED, retell.EVENT_DISCARDED}
 
     def __init__(
         self, gateway: Gateway | None = None, policy: Policy | None = None,
@@ -86,6 +86,8 @@ class FulfillmentHandler:
                 outcomes[id(event)] = ABOUT_LEARNERS[event.event_type](event, self.gateway)
             elif event.event_type == RENEW:
                 outcomes[id(event)] = retell.renew(event, context)
+            elif event.event_type == retell.EVENT_DISCARDED:
+                outcomes[id(event)] = retell.given_up(event, context, is_silent=self._is_shadow(event))
             elif event.event_type == REJECTED:
                 outcomes[id(event)] = retell.reject(event, context)
         return [outcomes[id(event)] for event in events]

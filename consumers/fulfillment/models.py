@@ -98,7 +98,9 @@ class WaitingLine(models.Model):
 
 
 class Attempt(models.Model):
-    """An attempt to decide an event that failed, and what the store was told of it. Append-only.
+    """An attempt to decide an event that failed, and what the store was told of it; or who had it tried again.
+
+    Append-only. ``actor`` is empty but where a person asked for the next attempt.
 
     What was decided in the end stands on the event's own row (``commerce_events.Inbox.decision``). ``detail`` is JSON
     as there, ``[[line_id, action, refund_id, outcome, reason, before, after], …]``; ``trace`` is the error: its class
@@ -114,6 +116,8 @@ class Attempt(models.Model):
     decided_at = models.DateTimeField()
     detail = models.TextField(default="[]")
     trace = models.TextField(default="", blank=True)
+    # the database's default too: a release that does not know the column goes on inserting
+    actor = models.CharField(max_length=150, default="", db_default="", blank=True)
 
     def __str__(self) -> str:
         return f"{self.event_type} #{self.attempt}"

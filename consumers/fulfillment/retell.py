@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import orjson
 
 from commerce_events import wire
 from commerce_events.bus import outbox, sql
 from commerce_events.bus.failures import is_transient
 from commerce_events.bus.types import Context, Event, Outcome
+from commerce_events.models import Inbox
 from consumers.fulfillment import ledger, results
 from consumers.fulfillment.models import Attempt, Grant
 from consumers.fulfillment.results import Teller
@@ -17,6 +20,8 @@ from consumers.fulfillment.rules.decision import LineResult
 
 #: Reasons that speak of an attempt and not of a line: a later attempt may overrule them.
 PASSING = frozenset({"database_unavailable", "content_store_unavailable", "internal_error"})
+#: A person gave up an event that was held as a whole; ``data`` names its row.
+EVENT_DISCARDED = "internal.event.discarded.v1"
 #: The longest ids of the contract; an event that breaks them is answered by its dead letter alone.
 _LIMITS = {"source": 32, "order_id": 128, "order_number": 255, "refund_id": 128, "line_id": 128}
 
@@ -59,18 +64,7 @@ def failure(event: Event, error: Exception, held: str, context: Context, *, is_s
     """
     reason = getattr(error, "reason_code", "") or held or ("database_unavailable" if is_transient(error) else "")
     reason = reason if reason in PASSING else "internal_error"
-    lines = []
-    if event.event_type in (ORDER_PAID, ORDER_REFUNDED) and not is_silent:
-        refund_id = event.data.get("refund_id")
-        action = "fulfill" if event.event_type == ORDER_PAID else "revoke"
-        told = {
-            results.slot_of(body) for body in map(_body, _bodies(event.stream.id)) if body["reason_code"] not in PASSING
-        }
-        lines = [
-            LineResult(line_id, refund_id, action, "deferred", reason, False, course_key=course_key, quantity=quantity)
-            for line_id, course_key, quantity in _touched(event)
-            if results.slot(line_id, action, refund_id) not in told
-        ]
+    lines = [] if is_silent else list(_untold(event, "deferred", reason))
     sql.insert(
         Attempt,
         ("stream_id", "event_digest", "event_type", "attempt", "decided_at", "detail", "trace"),
@@ -78,6 +72,36 @@ def failure(event: Event, error: Exception, held: str, context: Context, *, is_s
           trace(error))],
     )  # fmt: skip
     return Outcome(Teller(context).results(event.stream, event.data.get("order_number") or "", lines, event.attempts))
+
+
+def given_up(event: Event, context: Context, *, is_silent: bool = False) -> Outcome:
+    """A person gives up an event that was held as a whole: its lines end as failed, a refund leaves the access."""
+    held = Inbox.objects.filter(pk=event.data["inbox_id"], stream_id=event.stream.id, state=Inbox.State.HELD)
+    row = held.first()
+    if row is None or not held.update(state=Inbox.State.DISCARDED):
+        return Outcome()  # somebody was faster
+    given = Event(row.event_type, orjson.loads(row.payload or "{}"), event.stream, row.digest, row.attempts)
+    outcome = "retained" if row.event_type == ORDER_REFUNDED else "failed"
+    lines = [] if is_silent or not row.payload else list(_untold(given, outcome, "discarded"))
+    messages = Teller(context).results(event.stream, given.data.get("order_number") or "", lines, row.attempts)
+    return Outcome(messages, decision=ledger.kept(lines))
+
+
+def _untold(event: Event, outcome: str, reason: str) -> Iterator[LineResult]:
+    """The lines of an order event, but for those whose result says more than that an attempt failed."""
+    if event.event_type not in (ORDER_PAID, ORDER_REFUNDED):
+        return
+    refund_id = event.data.get("refund_id")
+    action = "fulfill" if event.event_type == ORDER_PAID else "revoke"
+    told = {
+        results.slot_of(body) for body in map(_body, _bodies(event.stream.id)) if body["reason_code"] not in PASSING
+    }
+    for line_id, course_key, quantity in _touched(event):
+        if results.slot(line_id, action, refund_id) not in told:
+            yield LineResult(
+                line_id, refund_id, action, outcome, reason, outcome != "deferred", course_key=course_key,
+                quantity=quantity,
+            )  # fmt: skip
 
 
 def _touched(event: Event) -> list[tuple[str | None, str | None, int]]:
