@@ -7,11 +7,7 @@ from commerce_events.bus.types import OK, WARNING, Finding
 from commerce_events.models import Inbox
 from consumers.fulfillment.models import Grant
 
-_SHOW = (
-    "manage.py shell -v 0 -c \"from consumers.fulfillment.models import Grant; "
-    "print(*Grant.objects.filter(state='{state}').values_list('order_key', 'line_id', 'reason'), sep='\\n')\""
-    " lists them; docs/how-tos/consumer-stopped.rst says how to retry or discard."
-)
+_SHOW = "manage.py commerce_retry --state {state} lists them, retries and discards."
 
 
 def shadow(said: bool | Collection[str]) -> Iterator[Finding]:

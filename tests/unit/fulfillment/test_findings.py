@@ -28,7 +28,7 @@ def test_held_lines_need_a_person_who_is_told_what_to_type(site: Site) -> None:
     Grant.objects.update(state="held")
     finding = found()["held order lines"]
     assert (finding.state, finding.says) == (diagnosis.WARNING, "1")
-    assert "shell -v 0 -c" in finding.hint
+    assert "commerce_retry --state held" in finding.hint
 
 
 def test_only_what_is_due_waits_for_handling_and_only_what_is_late_is_a_warning(site: Site) -> None:
