@@ -1,0 +1,47 @@
+"""Signatures of webhooks that are a HMAC of the raw bytes, compared in constant time against every valid secret."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable
+from hashlib import sha256
+
+from commerce_events.stores.adapter import SignatureError
+
+
+def hmac_sha256(secret: bytes, signed: bytes) -> bytes:
+    """32 bytes."""
+    return hmac.new(secret, signed, sha256).digest()
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes of a header; strict, because a lenient reading takes several texts for one signature."""
+    try:
+        return base64.b64decode(text.strip().encode("ascii"), validate=True)
+    except (UnicodeEncodeError, binascii.Error, ValueError):
+        raise SignatureError("the signature is not base64") from None
+
+
+def from_hex(text: str) -> bytes:
+    """The bytes of a header in hexadecimal digits."""
+    try:
+        return binascii.unhexlify(text.strip().encode("ascii"))
+    except (UnicodeEncodeError, binascii.Error, ValueError):
+        raise SignatureError("the signature is not hexadecimal") from None
+
+
+def any_fits(given: Iterable[bytes], secrets: Iterable[bytes], signed: bytes) -> None:
+    """Compare every given signature with every valid secret's; how long that takes tells nothing of where they differ.
+
+    Raises:
+        SignatureError: none fits.
+    """
+    expected = [hmac_sha256(secret, signed) for secret in secrets if secret]
+    fits = False
+    for signature in given:
+        for right in expected:
+            fits |= hmac.compare_digest(signature, right)
+    if not fits:
+        raise SignatureError("the signature does not fit")
