@@ -27,6 +27,7 @@ PAGES = {
     "checks-and-exit-codes.rst": "checks.page",
     "commands.rst": "commands.page",
     "data-dictionary.rst": "contract.data_dictionary",
+    "metrics.rst": "metrics.page",
     "reason-codes.rst": "reasons.page",
     "settings.rst": "settings.page",
 }

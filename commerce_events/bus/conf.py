@@ -47,6 +47,7 @@ DEFAULTS: dict[str, Any] = {
     "TOPIC_CHECK": 60,  # seconds between two looks at the topics' ids
     "RETENTION_DAYS": 180,  # how long commerce_purge leaves what is no longer needed
     "HEALTH_FILE": "",  # file that says ok while every stage gets on; --health-file
+    "METRICS": "",  # host:port where Prometheus may ask; --metrics; needs the extra metrics
     "CONSUMER": "edx_event_bus_kafka.KafkaEventConsumer",  # of topics that are not ours, under the stock command
 }
 

@@ -75,6 +75,11 @@ class Health:
             changed = self._waiting.pop(stage, None) is not None
         self._write(force=changed)
 
+    def gets_on(self, stage: str) -> bool:
+        """The stage makes its rounds and waits for nothing."""
+        with self._lock:
+            return stage not in self._waiting and time.monotonic() - self._beats[stage] <= STILL
+
     def state(self) -> str:
         """``ok``, or one line per stage that is not."""
         now = time.monotonic()

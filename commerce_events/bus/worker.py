@@ -11,11 +11,12 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import connection
 
+from commerce_events.bus import metrics
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.failures import summary
 from commerce_events.bus.handle_loop import HandleLoop
@@ -76,6 +77,15 @@ class Worker:
         Raises:
             OperatorError: somebody must act; the message has a hint.
         """
+        state = self.state
+        end_of_metrics = metrics.serve(state, state.settings["METRICS"]) if state.settings["METRICS"] else None
+        try:
+            self._run(before)
+        finally:
+            if end_of_metrics is not None:
+                end_of_metrics()
+
+    def _run(self, before: Sequence[Callable[[], object]]) -> None:
         state = self.state
         for work in (*before, state.guard.check):
             if not state.patiently("start", work):

@@ -1,4 +1,6 @@
-"""Names and addresses of learners come in with orders, and do not come out: results, logs, health, doctor, commands.
+"""Names and addresses of learners come in with orders, and do not come out.
+
+Looked through are results, logs, metrics, the health file, doctor and every command.
 
 Each kind of order is sent once, with a learner whose name and address are nobody else's.
 """
@@ -15,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from confluent_kafka import Consumer, Producer, TopicPartition
 from django.contrib.auth import get_user_model
 
 from commerce_events import topics, wire
+from commerce_events.bus.embedded.server import free_ports
 from commerce_events.models import DeadLetter, Inbox
 from commerce_events.testing import builders
 from consumers.fulfillment.models import Attempt, Grant
@@ -97,9 +101,13 @@ def test_what_names_a_learner_does_not_come_out(
     )
     dead(shop, Producer({"bootstrap.servers": broker.bootstrap}))
 
-    consumer = processes.consume("--from", "earliest", "--accept-poison", settings={"UNKNOWN_ATTEMPTS": 1})
+    metrics = f"127.0.0.1:{free_ports(1)[0]}"
+    consumer = processes.consume(
+        "--from", "earliest", "--accept-poison", "--metrics", metrics, settings={"UNKNOWN_ATTEMPTS": 1}
+    )
     eventually(lambda: all_done(9) and DeadLetter.objects.count() == 3, "everything handled and sent")
     out = {"health": health(processes), "results": b"\n".join(published(broker, prefix)).decode("latin-1")}
+    out["metrics"] = requests.get(f"http://{metrics}/metrics", timeout=10).text
     consumer.stop()
     out["the consumer's log"] = log_of(processes)
     for how in ("table", "json"):
@@ -126,6 +134,7 @@ def test_what_names_a_learner_does_not_come_out(
     assert "learner_not_found" in out["results"] and "identity_conflict" in out["results"]
     assert "Starting new HTTP connection" in out["the consumer's log"], "what only a log at DEBUG says"
     assert "held after 1 attempts: ValueError" in out["the consumer's log"]
+    assert "commerce_events_handled_total" in out["metrics"] and "commerce_events_held_events" in out["metrics"]
     assert "dead letters" in out["doctor"] and "held events" in out["doctor"]
 
 

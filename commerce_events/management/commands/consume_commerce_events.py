@@ -68,6 +68,7 @@ class Command(CommerceCommand):
         )
         parser.add_argument("--deadline", type=float, default=25.0, help="seconds to end in after SIGTERM (default 25)")
         parser.add_argument("--health-file", help="file that says ok while every stage gets on")
+        parser.add_argument("--metrics", metavar="HOST:PORT", help="where Prometheus may ask, e.g. 127.0.0.1:9464")
         parser.add_argument("--format", choices=("table", "json"), default="table", help="how the totals are printed")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -81,8 +82,8 @@ class Command(CommerceCommand):
             self.stderr.write("--replay needs --from: how far back?")
             return 2
         try:
-            more = {"HEALTH_FILE": options["health_file"]} if options["health_file"] else {}
-            settings = bus_settings(**more)
+            flags = {"HEALTH_FILE": options["health_file"], "METRICS": options["metrics"]}
+            settings = bus_settings(**{name: said for name, said in flags.items() if said})
             known = handlers.load(settings.handlers)
             if not known:
                 raise OperatorError(
