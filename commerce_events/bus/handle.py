@@ -167,7 +167,8 @@ class Handle:
                 and now - (event.received_at or now) > self.transient_for
             )
             if out_of_time or (not transient and attempts >= self.unknown_attempts):
-                held = "database_unavailable" if transient else "internal_error"
+                reason = getattr(error, "reason_code", "") or "database_unavailable"
+                held = reason if transient else "internal_error"
                 changes: dict[str, Any] = {"state": Inbox.State.HELD, "due_at": None, "reason": held}
                 log.error("inbox %s held after %d attempts: %s", event.id, attempts, summary(error))
             else:

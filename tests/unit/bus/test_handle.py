@@ -129,16 +129,26 @@ def test_an_exception_nobody_foresaw_is_held_after_five_attempts_and_told_twice(
     assert states()[1][0] == "handled", "what was held holds up nothing"
 
 
-def test_a_transient_failure_is_tried_for_two_days(database: TestDatabase) -> None:
+class BesideError(TransientError):
+    """Something beside the database, which says what it is."""
+
+    reason_code = "content_store_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(TransientError("no answer"), "database_unavailable"), (BesideError("no answer"), "content_store_unavailable")],
+)
+def test_a_transient_failure_is_tried_for_two_days(database: TestDatabase, error: Exception, reason: str) -> None:
     bus = staged()
-    bus.handler.failing = {"paid 1": [TransientError("no answer")] * 1000}
+    bus.handler.failing = {"paid 1": [error] * 1000}
     bus.take(paid("1"))
     for _ in range(20):
         bus.work(2 * 3600)
-    assert states() == [("pending", "TransientError")]
+    assert states() == [("pending", type(error).__name__)]
     for _ in range(6):
         bus.work(2 * 3600)
-    assert states()[0][0] == "held"
+    assert states() == [("held", reason)]
 
 
 def test_an_outage_is_held_against_no_event(database: TestDatabase) -> None:
