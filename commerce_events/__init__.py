@@ -4,6 +4,7 @@ The root holds the contract: what stores, the LMS and analysts share. Each name 
 (PEP 562), so that ``import commerce_events`` costs nothing and needs neither Django nor a Kafka client::
 
     from commerce_events import OrderData, validate        # a store in any setting
+    from commerce_events import publish_order_paid         # the outbox of a store: needs the extra ``django``
     from commerce_events import ORDER_PAID                 # a signal: needs the extra ``lms``
 """
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         PermanentError,
         TransientError,
     )
+    from commerce_events.publishing import publish_order_paid, publish_order_refunded
     from commerce_events.signals import (
         FULFILLMENT_COMPLETED,
         FULFILLMENT_DEFERRED,
@@ -74,6 +76,8 @@ __all__ = [
     "encode",
     "from_dict",
     "order_key",
+    "publish_order_paid",
+    "publish_order_refunded",
     "to_dict",
     "validate",
 ]
@@ -87,6 +91,7 @@ _HOMES: dict[str, tuple[tuple[str, ...], str]] = {
     "exceptions": (
         ("CommerceEventsError", "ContractError", "OperatorError", "PermanentError", "TransientError"), "",
     ),
+    "publishing": (("publish_order_paid", "publish_order_refunded"), "django"),
     "signals": (
         ("FULFILLMENT_COMPLETED", "FULFILLMENT_DEFERRED", "FULFILLMENT_FAILED", "FULFILLMENT_RETAINED",
          "FULFILLMENT_REVOKED", "FULFILLMENT_SKIPPED", "ORDER_PAID", "ORDER_REFUNDED", "REFUND_REQUESTED"), "lms",

@@ -7,10 +7,14 @@ multi-row statements, and a constraint would cost a look-up for each of them.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from django.db import models
 
-from commerce_events import signals  # noqa: F401  creates the signals; see above
 from commerce_events.bus.fields import DigestField
+
+if find_spec("openedx_events") is not None:  # a store can do without
+    from commerce_events import signals  # noqa: F401  creates the signals; see above
 
 
 class Installation(models.Model):

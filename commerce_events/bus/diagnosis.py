@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from importlib import metadata
 from typing import Any
@@ -21,6 +21,8 @@ __all__ = ["FAILURE", "OK", "WARNING", "Finding", "broker", "checked", "packages
 
 #: What is due for longer stands still.
 LATE = timedelta(minutes=5)
+#: Apps of ours whose handlers a site may name.
+CONSUMERS = ("consumers.fulfillment", "consumers.order_status")
 #: How to see held events.
 SHOW = (
     "manage.py shell -v 0 -c \"from commerce_events.models import Inbox; "
@@ -136,10 +138,10 @@ def site() -> Iterator[Finding]:
         return
     if not known:
         yield Finding(
-            "handlers", FAILURE, "COMMERCE_EVENTS['HANDLERS'] is empty: nobody would handle an event",
-            "For an LMS: ['consumers.fulfillment.handler.FulfillmentHandler'].",
+            "handlers", WARNING, "COMMERCE_EVENTS['HANDLERS'] is empty: nobody would handle an event",
+            "Right for a store that only publishes. For an LMS: ['consumers.fulfillment.handler.FulfillmentHandler'].",
         )  # fmt: skip
-    for app in ("commerce_events", "consumers.fulfillment"):
+    for app in ("commerce_events", *(app for app in CONSUMERS if any(map(_within(app), settings.handlers)))):
         state = OK if apps.is_installed(app) else FAILURE
         yield Finding(
             f"app {app}", state, "installed" if state == OK else "not installed",
@@ -148,6 +150,10 @@ def site() -> Iterator[Finding]:
         )  # fmt: skip
     yield from checked()
     yield from _database(connection, settings.group, known)
+
+
+def _within(package: str) -> Callable[[str], bool]:
+    return lambda path: path.startswith(f"{package}.")
 
 
 def checked() -> Iterator[Finding]:
@@ -176,10 +182,11 @@ def _database(connection: Any, group: str, known: Mapping[str, Handler]) -> Iter
             return
         yield Finding("database", OK, f"{connection.vendor}, migrated")
         rows = list(Position.objects.filter(group=group))
-        yield Finding(
-            "position", OK if rows else WARNING, f"{len(rows)} partitions" if rows else "this group has not begun",
-            "" if rows else "consume_commerce_events --from earliest|latest|TIME, once.",
-        )  # fmt: skip
+        if known:
+            yield Finding(
+                "position", OK if rows else WARNING, f"{len(rows)} partitions" if rows else "this group has not begun",
+                "" if rows else "consume_commerce_events --from earliest|latest|TIME, once.",
+            )  # fmt: skip
         for row in rows:
             if row.halted:
                 yield Finding(f"partition {row}", FAILURE, f"halted: {row.halted}", "manage.py commerce_gaps")

@@ -50,11 +50,15 @@ class Guard:
     def check(self) -> bool:
         """Start a new epoch if the database was restored. True if it was.
 
+        A site without handlers decides nothing: what it sends twice is one event, and it need not be able to read.
+
         Raises:
             TransientError: the broker or the registry did not answer; nothing may be decided before they did.
             OperatorError: the database belongs to another installation.
         """
         installation(self.settings.installation)  # whose database is this?
+        if not self.settings.handlers:
+            return False
         client = clients.onlooker(self.settings)
         try:
             stands = positions.load(self.settings.group, self.full_topics)

@@ -85,10 +85,20 @@ def write(told: Sequence[tuple[Stream, Sequence[Message]]], now: datetime) -> li
     return places
 
 
-def write_one(packed: bytes, now: datetime) -> None:
-    """Insert one packed message as a batch of its own."""
+def write_one(packed: bytes, now: datetime) -> int:
+    """Insert one packed message as a batch of its own; the batch's id."""
     batch = OutboxBatch.objects.create(messages=1, created_at=now)
     Outbox.objects.create(id=batch.pk * PARCELS, batch_id=batch.pk, messages=packed, created_at=now)
+    return batch.pk
+
+
+def again(batch_id: int) -> bool:
+    """Have the one message of a batch sent once more, under its old id; False where it is no longer kept."""
+    parcel = Outbox.objects.filter(pk=batch_id * PARCELS).values_list("created_at", flat=True).first()
+    if parcel is None:
+        return False
+    OutboxBatch.objects.get_or_create(pk=batch_id, defaults={"messages": 1, "created_at": parcel})
+    return True
 
 
 def pack(

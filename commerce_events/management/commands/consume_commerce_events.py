@@ -37,7 +37,7 @@ EPILOG = """
 examples:
   manage.py consume_commerce_events --from earliest        first start: every order still on the topic
   manage.py consume_commerce_events                        go on where the database stands
-  manage.py consume_commerce_events --only relay           publish results only
+  manage.py consume_commerce_events --only relay           publish only: all that a store needs
   manage.py consume_commerce_events --until-idle --format json
   manage.py consume_commerce_events --replay --from 2026-01-31T00:00:00Z --until-idle
 
@@ -85,13 +85,15 @@ class Command(CommerceCommand):
             flags = {"HEALTH_FILE": options["health_file"], "METRICS": options["metrics"]}
             settings = bus_settings(**{name: said for name, said in flags.items() if said})
             known = handlers.load(settings.handlers)
-            if not known:
+            stages = frozenset(options["only"] or STAGES)
+            if not known and stages != {"relay"}:
                 raise OperatorError(
                     "COMMERCE_EVENTS['HANDLERS'] is empty: nobody would handle an event",
-                    hint="For an LMS: ['consumers.fulfillment.handler.FulfillmentHandler'].",
+                    hint="For an LMS: ['consumers.fulfillment.handler.FulfillmentHandler']. A store that publishes and "
+                    "consumes nothing runs the relay alone: --only relay.",
                 )
             worker = Worker(settings, known, Options(
-                stages=frozenset(options["only"] or STAGES), start=options["start"], concurrency=options["concurrency"],
+                stages=stages, start=options["start"], concurrency=options["concurrency"],
                 until_idle=options["until_idle"], replay=options["replay"], accept_poison=options["accept_poison"],
                 deadline=options["deadline"],
             ))  # fmt: skip

@@ -10,7 +10,8 @@ PUBLIC = """
     CommerceEventsError ContractError EVENT_TYPES FULFILLMENT_COMPLETED FULFILLMENT_DEFERRED FULFILLMENT_FAILED
     FULFILLMENT_RETAINED FULFILLMENT_REVOKED FULFILLMENT_SKIPPED FulfillmentData LearnerData ORDER_PAID ORDER_REFUNDED
     OperatorError OrderData OrderLineData PermanentError REFUND_REQUESTED RefundData RefundLineData RefundRequestData
-    TOPICS TransientError __version__ decode encode from_dict order_key to_dict validate
+    TOPICS TransientError __version__ decode encode from_dict order_key publish_order_paid publish_order_refunded
+    to_dict validate
 """.split()
 
 WITHOUT_DJANGO = """
@@ -41,11 +42,13 @@ def test_every_public_name_is_there_and_explains_itself() -> None:
     assert silent == []
 
 
-def test_without_django_and_kafka_only_signals_are_missing_and_say_what_to_install() -> None:
+def test_without_django_and_kafka_only_signals_and_the_outbox_are_missing_and_say_what_to_install() -> None:
     lines = subprocess.run(
         [sys.executable, "-c", WITHOUT_DJANGO], check=True, capture_output=True, text=True
     ).stdout.splitlines()
-    assert [line.split()[0] for line in lines] == [name for name in PUBLIC if name.isupper() and name not in (
-        "EVENT_TYPES", "TOPICS",
-    )]  # fmt: skip
-    assert all("pip install 'openedx-commerce-events[lms]'" in line for line in lines)
+    signals = {name for name in PUBLIC if name.isupper() and name not in ("EVENT_TYPES", "TOPICS")}
+    missing = {line.split()[0]: line for line in lines}
+    assert missing.keys() == signals | {"publish_order_paid", "publish_order_refunded"}
+    for name, line in missing.items():
+        extra = "lms" if name in signals else "django"
+        assert f"pip install 'openedx-commerce-events[{extra}]'" in line

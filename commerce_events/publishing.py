@@ -1,0 +1,129 @@
+"""Publishing from Django: an order event is written in the transaction that makes the order, and sent after its commit.
+
+::
+
+    from commerce_events import publish_order_paid
+
+    with transaction.atomic():
+        order.mark_paid()
+        publish_order_paid(OrderData(...))
+
+If the transaction is rolled back, nobody hears of the order; if it is committed, the LMS will, however often a process
+dies: the row stands in the outbox until the broker has acknowledged it. ``manage.py consume_commerce_events --only
+relay`` sends it, in a process of its own.
+
+Events of one order are sent in the order of their commits: each locks the order's stream row before it takes its place.
+The id of a message is made from its content, so the same content twice is one event to every reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid5
+
+import attr
+from django.db import connection
+from django.dispatch import Signal
+
+from commerce_events import identity, topics, wire
+from commerce_events.avsc import known
+from commerce_events.bus import inbox, outbox
+from commerce_events.data import OrderData, RefundData
+from commerce_events.exceptions import ContractError, OperatorError
+from commerce_events.models import Stream
+from commerce_events.validation import validate
+
+__all__ = ["Published", "publish", "publish_order_paid", "publish_order_refunded", "published"]
+
+#: Sent in the caller's transaction for each event that was written, with ``event`` (:class:`Published`). A receiver
+#: that raises takes the caller's transaction back.
+published = Signal()
+
+#: What a store may say; everything else is the LMS's word.
+OURS = (topics.ORDER_PAID_TYPE, topics.ORDER_REFUNDED_TYPE)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An event in the outbox. ``batch_id`` is its place there, ``data`` what stands below the top-level argument."""
+
+    event_type: str
+    order_key: str
+    message_id: str
+    batch_id: int
+    data: Mapping[str, Any]
+
+
+def publish_order_paid(order: OrderData | Mapping[str, Any]) -> Published:
+    """Publish that the money for an order's lines is secured, if the current transaction is committed.
+
+    Arguments:
+        order: the object, or its fields as a dictionary.
+
+    Raises:
+        ContractError: the order breaks the contract; nothing was written.
+        OperatorError: there is no transaction; see :func:`publish`.
+    """
+    return publish(topics.ORDER_PAID_TYPE, {"order": _plain(order)})
+
+
+def publish_order_refunded(refund: RefundData | Mapping[str, Any]) -> Published:
+    """Publish that some or all of an order was reversed, if the current transaction is committed.
+
+    Arguments:
+        refund: the object, or its fields as a dictionary.
+
+    Raises:
+        ContractError: the refund breaks the contract; nothing was written.
+        OperatorError: there is no transaction; see :func:`publish`.
+    """
+    return publish(topics.ORDER_REFUNDED_TYPE, {"refund": _plain(refund)})
+
+
+def publish(event_type: str, body: Mapping[str, Any]) -> Published:
+    """Write one order event to the outbox of the default database.
+
+    Arguments:
+        body: ``{"order": {...}}`` or ``{"refund": {...}}``, as plain dictionaries.
+
+    Raises:
+        ContractError: the event breaks the contract, or is none of a store's; nothing was written.
+        OperatorError: there is no transaction on the default database, so that the event and the order that it tells of
+            could not be committed together.
+    """
+    if event_type not in OURS:
+        raise ContractError(f"{event_type} is no event of a store", hint=f"A store publishes {' and '.join(OURS)}.")
+    content = dict(body)
+    validate(event_type, content)
+    encoded = wire.encode(event_type, content)
+    if connection.get_autocommit():
+        raise OperatorError(
+            "an order event was to be published outside of a transaction",
+            hint="Publish it inside of the transaction.atomic() that saves the order: one is not there without the "
+            "other then. Each alone is what gets lost.",
+        )
+    row = known(event_type)
+    data = content[row.argument]
+    key = data["order_key"]
+    # From here on no other event of this order can be committed before this one.
+    Stream.objects.select_for_update().get(pk=inbox.stream_of(key))
+    message_id = str(uuid5(identity.NAMESPACE, identity.event_digest(event_type, content).hex()))
+    # No stream is named: its counted messages are the LMS's results, in which a hole would be missed.
+    packed = outbox.pack(0, event_type, message_id, 0, slot(event_type, data), row.topic, key, "", encoded)
+    event = Published(event_type, key, message_id, outbox.write_one(packed, datetime.now(UTC)), data)
+    published.send(sender=publish, event=event)
+    return event
+
+
+def slot(event_type: str, data: Mapping[str, Any]) -> str:
+    """The fact that an event is the word on: what was paid with which revision, or one refund."""
+    if event_type == topics.ORDER_PAID_TYPE:
+        return f"paid:{data['revision']}"
+    return f"refunded:{data['refund_id']}"
+
+
+def _plain(event: Any) -> dict[str, Any]:
+    return wire.to_dict(event) if attr.has(type(event)) else dict(event)
