@@ -79,11 +79,11 @@ def difference(source: str, snapshot: Snapshot, emitted: Emitted, now: datetime)
         "order_number": snapshot.order_number or snapshot.order_id,
     }  # fmt: skip
     events: list[tuple[str, Body]] = []
-    notices = [*snapshot.notices, *_changed(snapshot, after)]
+    notices = [*snapshot.notices, *_changed(snapshot, after), *_gone(snapshot, after)]
     if snapshot.paid_at is not None:
         new = [item for item in snapshot.items if item.line_id not in after.lines]
-        paid = [item for item in new if item.is_paid]
-        notices += [Notice(code="line_without_money", about=item.line_id) for item in new if not item.is_paid]
+        paid = [item for item in new if item.is_paid and (snapshot.shows_money or not after.payments)]
+        notices += [Notice(code="line_without_money", about=item.line_id) for item in new if item not in paid]
         if paid and not snapshot.learner.is_named and not all(item.beneficiary for item in paid):
             notices.append(Notice(code="learner_missing"))
         elif paid:
@@ -113,6 +113,15 @@ def _changed(snapshot: Snapshot, known: Emitted) -> Iterable[Notice]:
             or (item.mode and line["mode"] and item.mode != line["mode"])
         ):
             yield Notice(code="line_changed", about=item.line_id)
+
+
+def _gone(snapshot: Snapshot, known: Emitted) -> Iterable[Notice]:
+    """What went out and is no longer there. Nothing is granted again by itself: totals never go down."""
+    if snapshot.is_current:
+        shown = {reversal.refund_id for reversal in snapshot.reversals}
+        for refund_id in known.refunds:
+            if refund_id not in shown:
+                yield Notice(code="refund_gone", about=refund_id)
 
 
 def _paid(head: Body, snapshot: Snapshot, items: list[Item], revision: int, now: datetime) -> Body:

@@ -83,6 +83,8 @@ class Snapshot:
 
     ``paid_at`` is None while no money is secured. It decides enrollment windows, so it must be the same in every
     snapshot of the order. ``is_partial``: this speaks of reversals alone, the lines are not known here.
+    ``is_current``: read from the store just now, with every refund, so that one that is missing was deleted there.
+    ``shows_money``: False where the store does not show whether a line that was added after payment was paid for.
     """
 
     order_id: str
@@ -95,3 +97,5 @@ class Snapshot:
     reversals: tuple[Reversal, ...] = ()
     notices: tuple[Notice, ...] = ()
     is_partial: bool = False
+    is_current: bool = False
+    shows_money: bool = True

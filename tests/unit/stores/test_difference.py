@@ -133,6 +133,21 @@ def test_a_line_that_was_edited_is_shown_to_a_person_once() -> None:
     assert notices == [Notice(code="line_changed", about="1")]
 
 
+def test_a_line_added_later_waits_for_a_person_where_the_store_shows_no_money_for_it() -> None:
+    events, notices, _ = told(order(SEAT, shows_money=False), order(SEAT, TWO, shows_money=False))
+    assert [[line["line_id"] for line in body["lines"]] for _, body in events] == [["1"]]
+    assert notices == [Notice(code="line_without_money", about="2")]
+
+
+def test_a_reversal_that_the_store_no_longer_shows_is_told_to_a_person_and_grants_nothing() -> None:
+    events, notices, emitted = told(
+        order(SEAT, reversals=(R1,)), order(SEAT), order(SEAT, is_current=True), order(SEAT, is_current=True)
+    )
+    assert len(events) == 2
+    assert notices == [Notice(code="refund_gone", about="r1")]
+    assert emitted.returned("1") == 1
+
+
 def test_an_order_that_names_nobody_waits_for_a_person() -> None:
     nobody = Snapshot(order_id="77", paid_at=NOW, items=(SEAT,))
     events, notices, emitted = told(nobody)

@@ -1,0 +1,1 @@
+"""WooCommerce: webhooks of orders and the REST API, version 3."""
