@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import requests
@@ -59,6 +60,6 @@ class Api:
         if len(answer.content) > LARGEST:
             raise OperatorError("the store's answer is too large", hint="Ask for smaller pages.")
         try:
-            return answer.json(), answer.headers
+            return answer.json(parse_float=Decimal), answer.headers  # money is never a float
         except requests.JSONDecodeError:
             raise TransientError("the store's answer is not JSON") from None

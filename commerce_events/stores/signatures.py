@@ -17,19 +17,26 @@ def hmac_sha256(secret: bytes, signed: bytes) -> bytes:
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes of a header; strict, because a lenient reading takes several texts for one signature."""
+    """The bytes of a header; strict to the last bit: a lenient reading takes several texts for one signature."""
     try:
-        return base64.b64decode(text.strip().encode("ascii"), validate=True)
+        given = text.strip().encode("ascii")
+        read = base64.b64decode(given, validate=True)
     except (UnicodeEncodeError, binascii.Error, ValueError):
         raise SignatureError("the signature is not base64") from None
+    if base64.b64encode(read) != given:
+        raise SignatureError("the signature is not base64")
+    return read
 
 
 def from_hex(text: str) -> bytes:
-    """The bytes of a header in hexadecimal digits."""
+    """The bytes of a header in small hexadecimal digits, as every store writes them."""
     try:
-        return binascii.unhexlify(text.strip().encode("ascii"))
+        read = binascii.unhexlify(text.strip().encode("ascii"))
     except (UnicodeEncodeError, binascii.Error, ValueError):
         raise SignatureError("the signature is not hexadecimal") from None
+    if read.hex() != text.strip():
+        raise SignatureError("the signature is not hexadecimal")
+    return read
 
 
 def any_fits(given: Iterable[bytes], secrets: Iterable[bytes], signed: bytes) -> None:

@@ -1,0 +1,82 @@
+"""Saleor as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from commerce_events.exceptions import OperatorError
+from commerce_events.stores.adapter import Ask, BodyError, Headers, Nothing, Options, Reading, SignatureError
+from commerce_events.stores.api import Api
+from commerce_events.stores.parts import Part, parsed
+from commerce_events.stores.saleor import queries
+from commerce_events.stores.saleor.options import SaleorOptions
+from commerce_events.stores.saleor.orders import snapshot
+from commerce_events.stores.saleor.signature import Keys, check
+from commerce_events.stores.signatures import any_fits, from_hex
+
+PAGE = 50  # orders of one answer of the sweep
+
+
+class Saleor:
+    """A Saleor shop."""
+
+    def __init__(self, source: str, options: Options) -> None:
+        self.source = source
+        self.options = SaleorOptions.of(source, options)
+        self._url = self.options.url.rstrip("/")
+        self._keys = Keys(self.options.jwks or None, self._published if self._url else None)
+
+    def verify(self, headers: Headers, raw: bytes, secrets: Sequence[str], now: datetime) -> None:
+        """By the shop's key; a header in hexadecimal digits is the HMAC of a webhook with a ``secretKey``."""
+        given = headers.get("saleor-signature", "")
+        if "." in given:
+            check(given, raw, self._keys, now)
+        elif given:
+            any_fits([from_hex(given)], [secret.encode() for secret in secrets], raw)
+        else:
+            raise SignatureError("there is no signature")
+
+    def delivery(self, headers: Headers, raw: bytes) -> str | None:
+        """Saleor numbers nothing; a second delivery brings nothing new."""
+        return None
+
+    def read(self, headers: Headers, raw: bytes) -> Sequence[Reading]:
+        body = parsed(raw)
+        if body.has("order"):
+            return [self._reading(body.part("order"))]
+        if "order" in body.fields or body.text("__typename").startswith("Order"):
+            raise BodyError("order is missing: may the app manage orders, and is the query ours?")
+        return [Nothing("not about an order")]
+
+    def fetch(self, ask: Ask) -> Sequence[Reading]:
+        answer = self._asked(queries.ONE, id=ask.id)
+        return [self._reading(answer.part("order")) if answer.has("order") else Nothing("the shop has no such order")]
+
+    def changed(self, since: datetime) -> Iterator[Reading]:
+        after = None
+        while True:
+            page = self._asked(queries.CHANGED, since=since.isoformat(), first=PAGE, after=after).part("orders")
+            for edge in page.parts("edges"):
+                yield self._reading(edge.part("node"))
+            after = page.part("pageInfo").text("endCursor")
+            if not page.part("pageInfo").flag("hasNextPage") or not after:
+                return
+
+    def _reading(self, order: Part) -> Reading:
+        return Nothing("a draft") if order.text("status") == "DRAFT" else snapshot(order, self.options)
+
+    def _published(self) -> Any:
+        return Api(f"{self._url}/.well-known/jwks.json").get("")[0]
+
+    def _asked(self, query: str, **variables: Any) -> Part:
+        if not self.options.has_api:
+            raise OperatorError(
+                f"source {self.source}: the shop cannot be asked", hint="Set the options url and token of the source."
+            )
+        api = Api(f"{self._url}/graphql/", headers={"Authorization": f"Bearer {self.options.token}"})
+        answer = api.post("", {"query": query, "variables": variables})
+        if not isinstance(answer, dict) or answer.get("errors") or not isinstance(answer.get("data"), dict):
+            raise OperatorError("the shop refuses the query", hint="The app needs MANAGE_ORDERS and MANAGE_USERS.")
+        return Part(answer["data"])
