@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from consumers.fulfillment.rules.state import Course, Entitlement, EntitlementChange, EntitlementKey, Pair, Seat
 
-__all__ = ["Account", "Change", "Entitlement", "EntitlementChange", "EntitlementKey", "Gateway", "OrderLine"]
+__all__ = ["Account", "Bought", "Change", "Entitlement", "EntitlementChange", "EntitlementKey", "Gateway", "OrderLine"]
 
 
 class Account(NamedTuple):
@@ -61,6 +61,17 @@ class Change(NamedTuple):
     line: OrderLine | None
 
 
+class Bought(NamedTuple):
+    """An enrollment that some system sold, as the platform remembers it. ``order``: its attributes of the order."""
+
+    id: int
+    lms_user_id: int
+    course_key: str
+    mode: str
+    created: datetime | None
+    order: Mapping[str, str]
+
+
 class Gateway:
     """What fulfillment asks of a platform. Facts that a platform does not know keep the answer given here."""
 
@@ -81,6 +92,14 @@ class Gateway:
     def once_called(self, user_ids: Collection[int] | None) -> Sequence[Account]:
         """What these accounts (None: all) were called before they retired, as long as the platform keeps that (R34)."""
         return ()
+
+    def bought(self, after: int, most: int) -> Sequence[Bought]:
+        """Active enrollments of which the platform knows the order they were bought by, by ascending id."""
+        return ()
+
+    def last_bought(self) -> int:
+        """The highest id that :meth:`bought` can give; 0: none, or not known here."""
+        return 0
 
     def seats(self, pairs: Sequence[Pair], *, lock: bool) -> Mapping[Pair, Seat]:
         """The enrollments of these pairs, inactive ones included, read from the database and not from a cache.

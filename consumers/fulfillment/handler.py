@@ -75,7 +75,7 @@ class FulfillmentHandler:
         orders = [event for event in events if event.event_type in rules.EVENT_TYPES]
         outcomes = {}
         if self.shadow:
-            outcomes = self._shadowed([event for event in orders if self._is_shadow(event)], context)
+            outcomes = self._shadowed([event for event in orders if self._is_shadowed(event)], context)
             orders = [event for event in orders if id(event) not in outcomes]
         if orders:
             outcomes |= zip(map(id, orders), self._orders(orders, context), strict=True)
@@ -136,6 +136,10 @@ class FulfillmentHandler:
         if isinstance(self.shadow, bool):
             return self.shadow
         return source_of(event.stream.key) in self.shadow
+
+    def _is_shadowed(self, event: Event) -> bool:
+        """Whether it is only looked at. To adopt changes the ledger alone, so it is done in shadow mode as well."""
+        return event.event_type != rules.ORDER_ADOPTED and self._is_shadow(event)
 
     def _shadowed(self, events: Sequence[Event], context: Context) -> dict[int, Outcome]:
         """Decide, each order by itself, and do nothing about it: what was decided is kept on the events' rows."""
@@ -214,6 +218,8 @@ class FulfillmentHandler:
         for event, decision in decided:
             stream = event.stream
             number, attempt = numbers.get(stream.key, ""), event.attempts + 1
+            if event.event_type == rules.ORDER_ADOPTED:  # a stream with lines is one that has counted
+                stream.next_n, stream.dirty = max(stream.next_n, 2), True
             messages = teller.results(stream, number, decision.lines, attempt)
             if decision.requests:
                 messages += self._requests(teller, event, decision, number)

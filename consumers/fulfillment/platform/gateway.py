@@ -3,8 +3,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from consumers.fulfillment.gateway import Account, Change, Entitlement, EntitlementChange, EntitlementKey, Gateway
-from consumers.fulfillment.platform import accounts, courses, enrolling, entitlements, facts, lms, seats
+from consumers.fulfillment.gateway import (
+    Account,
+    Bought,
+    Change,
+    Entitlement,
+    EntitlementChange,
+    EntitlementKey,
+    Gateway,
+)
+from consumers.fulfillment.platform import accounts, bought, courses, enrolling, entitlements, facts, lms, seats
 from consumers.fulfillment.rules.state import Course, Pair, Seat
 
 
@@ -27,6 +35,14 @@ class PlatformGateway(Gateway):
     def once_called(self, user_ids: Collection[int] | None) -> Sequence[Account]:
         """Rows of ``UserRetirementStatus``, which the platform deletes when all is done."""
         return accounts.once_called(user_ids)
+
+    def bought(self, after: int, most: int) -> Sequence[Bought]:
+        """Enrollments whose attributes name an order, whoever wrote them."""
+        return bought.find(after, most)
+
+    def last_bought(self) -> int:
+        """Of the same rows."""
+        return bought.last()
 
     def seats(self, pairs: Sequence[Pair], *, lock: bool) -> Mapping[Pair, Seat]:
         """Rows of ``CourseEnrollment``."""

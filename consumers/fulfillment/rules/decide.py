@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from . import lines
+from .adoption import adopted
 from .decision import Case, Decision, Learners
 from .policy import Policy
 from .purchase import paid
@@ -24,6 +25,8 @@ LINES_EXPIRED = "internal.lines.expired.v1"
 LINES_DISCARDED = "internal.lines.discarded.v1"
 #: A learner unenrolled in the LMS; one event per order that granted the seat.
 LEARNER_LEFT = "internal.learner.left.v1"
+#: Enrollments that another system sold for this order enter the ledger.
+ORDER_ADOPTED = "internal.order.adopted.v1"
 
 _RULES = {
     ORDER_PAID: paid,
@@ -32,6 +35,7 @@ _RULES = {
     LINES_EXPIRED: lines.expired,
     LINES_DISCARDED: lines.discarded,
     LEARNER_LEFT: lines.left,
+    ORDER_ADOPTED: adopted,
 }
 EVENT_TYPES = frozenset(_RULES)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .decide import ORDER_PAID, ORDER_REFUNDED, ORDER_RESUME
+from .decide import ORDER_ADOPTED, ORDER_PAID, ORDER_REFUNDED, ORDER_RESUME
 from .decision import Learners
 from .entitlement import key_of, run_of
 from .state import ENTITLEMENT, Entitlement, EntitlementKey, Grant, Order, Pair
@@ -35,6 +35,10 @@ class Needs:
             self._add_lines(data["order"])
         elif event_type == ORDER_REFUNDED and self.revoke_unknown_grants:
             self._add_unknown(data)
+        elif event_type == ORDER_ADOPTED:
+            for line in data["lines"]:
+                self.known.add(Pair(line["lms_user_id"], line["course_key"]))
+                self.courses.add(line["course_key"])
         if order is None:
             return
         for grant in order.grants.values():

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .decide import LEARNER_LEFT, LINES_DISCARDED, LINES_EXPIRED, ORDER_PAID, ORDER_REFUNDED, ORDER_RESUME
+from .decide import (
+    LEARNER_LEFT,
+    LINES_DISCARDED,
+    LINES_EXPIRED,
+    ORDER_ADOPTED,
+    ORDER_PAID,
+    ORDER_REFUNDED,
+    ORDER_RESUME,
+)
 from .state import Grant
 
 #: State → what it means. Two of them are written alike in the ledger and told apart by what was granted:
@@ -37,6 +45,7 @@ CAUSES = {
     LINES_EXPIRED: "expiry",
     LINES_DISCARDED: "discard",
     LEARNER_LEFT: "leave",
+    ORDER_ADOPTED: "adoption",
 }
 RETRY = "retry"
 #: Any event of the learner and the course that finds the enrollment not as we set it.
@@ -53,6 +62,7 @@ class Transition(NamedTuple):
 
 
 TRANSITIONS = (
+    Transition("unknown", "adoption", "active", "another system sold what the learner holds"),
     Transition("unknown", "paid", "active", "it is granted: enrolled, upgraded, or recorded beside what is held"),
     Transition("unknown", "paid", "waiting", "no account matches, or only by an unproved e-mail (R4, R5)"),
     Transition("unknown", "paid", "held", "the course is full, or the mode is not ranked (R14)"),
@@ -85,6 +95,7 @@ TRANSITIONS = (
     Transition("held", "resume", "failed", "something else is wrong by now, for good"),
     Transition("held", "retry", "active", "a person mended it"),
     Transition("held", "retry", "failed", "a person asked, and something else is wrong for good"),
+    Transition("held", "retry", "waiting", "a person asked, and the account has to be proved again"),
     Transition("held", "refund", "skipped", "there is nothing left to fulfil (R18b)"),
     Transition("held", "refund", "kept", "what held it had just gone, and the refund keeps the access"),
     Transition("held", "discard", "failed", "a person gives it up"),

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from . import entitlement, nothing, seat
+from .adoption import ADOPTED
 from .decision import Alarm, Case, LineResult, Module, conclude
 from .desired import held
 from .state import COURSELESS, ENTITLEMENT, Grant, Order, new_line
@@ -83,10 +84,7 @@ def paid(case: Case, data: dict[str, Any]) -> None:
 def _decide(case: Case, order: Order, grant: Grant, line: dict[str, Any], who: dict[str, Any]) -> LineResult:
     """A line as the store sent it: note the product, then ask its module."""
     kind = grant.product_kind
-    course_key, mode = line.get("course_key"), line.get("mode")
-    if not (course_key and mode) and line.get("sku") and kind not in COURSELESS:
-        course_key, mode = case.book.skus[line["sku"]] or (course_key, mode)
-    grant.course_key, grant.mode = course_key or "", mode or ""
+    grant.course_key, grant.mode = _product(case, line)
     kept = _SEATS_PRODUCT if kind == "course_seat" else _PRODUCT
     grant.product = {name: line[name] for name in kept if line.get(name)} or None
     module = module_of(case, kind)
@@ -95,11 +93,26 @@ def _decide(case: Case, order: Order, grant: Grant, line: dict[str, Any], who: d
     return module.fulfil(case, order, grant, who)
 
 
+def _product(case: Case, line: dict[str, Any]) -> tuple[str, str]:
+    """Course and mode of a line; empty what is not known."""
+    course_key, mode = line.get("course_key"), line.get("mode")
+    if not (course_key and mode) and line.get("sku") and line["product_kind"] not in COURSELESS:
+        course_key, mode = case.book.skus[line["sku"]] or (course_key, mode)
+    return course_key or "", mode or ""
+
+
 def _seen(case: Case, order: Order, grant: Grant, content: bytes, line: dict[str, Any], who: dict[str, Any]) -> None:
     """A line decided before: silent if it is the same, never applied again if it changed.
 
-    The buyer may be named better than before while the line waits: it is then decided with what is known now.
+    The buyer may be named better than before while the line waits: it is then decided with what is known now. Of an
+    adopted line its store speaks for the first time: it is told what the learner has, if it is what was adopted.
     """
+    if grant.content == ADOPTED and grant.pair is not None:
+        learner = case.learners(who)
+        if _product(case, line) == (grant.course_key, grant.mode) and learner.lms_user_id == grant.pair.lms_user_id:
+            grant.content, grant.quantity, grant.dirty = content, line["quantity"], True
+            case.decision.lines.append(_repeat(case, grant, grant.reason))
+            return
     if content == grant.content:
         if grant.state == "waiting":
             if line.get("beneficiary") is None or who == grant.learner:
@@ -115,11 +128,11 @@ def _seen(case: Case, order: Order, grant: Grant, content: bytes, line: dict[str
     case.decision.alarms.append(Alarm("line_changed", order.order_key, grant.line_id))
 
 
-def _repeat(case: Case, grant: Grant) -> LineResult:
+def _repeat(case: Case, grant: Grant, reason: str = "line_changed") -> LineResult:
     """The last outcome once more, with the reason why the new content was not applied; the ledger stays as it is."""
     pair = grant.pair
     mode = held(case.book.seats.get(pair)) if pair is not None else None
-    return LineResult(grant.line_id, None, "fulfill", grant.outcome, "line_changed", grant.outcome != "deferred",
+    return LineResult(grant.line_id, None, "fulfill", grant.outcome, reason, grant.outcome != "deferred",
                       pair.lms_user_id if pair is not None else None, grant.course_key or None, mode, mode,
                       mode is not None, grant.quantity, grant.seats_used)
 
