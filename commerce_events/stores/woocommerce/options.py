@@ -22,7 +22,7 @@ class WooCommerceOptions:
         mode_meta: the same for the mode.
         by_sku: a line without these is looked up by its SKU; False: it is no course.
         unpaid_methods: payment methods that set a date of payment before there is money; they count from completion.
-        cancelled_with_money: ``cancellation`` reverses a paid order that is cancelled and keeps its money; else a notice.
+        cancelled_with_money: ``cancellation`` reverses a paid order that is cancelled, money kept; else a notice.
         late_lines: ``emit`` trusts a line that was added after payment; else it is a notice.
         owns_lms_user_id: the order's meta ``_lms_user_id`` comes from a login, not from a form: use it.
         test_methods: payment methods of test orders.
