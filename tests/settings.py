@@ -20,8 +20,10 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "commerce_events",
+    "commerce_events.stores",
     "consumers.fulfillment",
     "consumers.fulfillment.reference",
+    "consumers.order_status",
     "openedx_events",
     "edx_event_bus_kafka",
 ]

@@ -48,6 +48,7 @@ DEFAULTS: dict[str, Any] = {
     "RETENTION_DAYS": 180,  # how long commerce_purge leaves what is no longer needed
     "HEALTH_FILE": "",  # file that says ok while every stage gets on; --health-file
     "METRICS": "",  # host:port where Prometheus may ask; --metrics; needs the extra metrics
+    "STORES": {},  # slug of a store → how its webhooks are understood (how-tos/receive-webhooks); the gateway's
     "CONSUMER": "edx_event_bus_kafka.KafkaEventConsumer",  # of topics that are not ours, under the stock command
 }
 

@@ -10,7 +10,7 @@ from django.core.management import load_command_class
 from .commands import management_commands
 from .rst import code, heading, note, table
 
-MODULES = ("commerce_events.checks", "consumers.fulfillment.checks")
+MODULES = ("commerce_events.checks", "commerce_events.stores.checks", "consumers.fulfillment.checks")
 #: What each check finds. The message and the hint of a finding say it for the site at hand.
 MEANINGS = {
     "commerce_events.W001": "``COMMERCE_EVENTS``, an address or a login is missing or cannot be right",
@@ -20,6 +20,10 @@ MEANINGS = {
     "commerce_events.W005": "the database does not work in READ COMMITTED",
     "commerce_events.W006": "``EVENT_BUS_PRODUCER_CONFIG`` names an event type of ours",
     "commerce_events.W007": "``openedx_events`` stands before ``commerce_events`` in ``INSTALLED_APPS``",
+    "commerce_stores.W001": "what ``COMMERCE_EVENTS['STORES']`` says of a store cannot be used",
+    "commerce_stores.W002": "two stores have a secret in common",
+    "commerce_stores.W003": "a store has more than two secrets",
+    "commerce_stores.W004": "a store's secret is short enough to be guessed",
     "commerce_fulfillment.W001": "``COMMERCE_FULFILLMENT`` cannot be used",
     "commerce_fulfillment.W002": "no store is on the allow-list",
     "commerce_fulfillment.W003": "the gateway cannot be used",

@@ -12,6 +12,8 @@ from .rst import code, heading, note, table
 ROOT = Path(__file__).resolve().parents[2]
 OUR_SETTINGS = {
     "COMMERCE_EVENTS": ("the durable bus", "commerce_events/bus/conf.py"),
+    "COMMERCE_EVENTS['STORES']['<slug>']": ("one store of the gateway", "commerce_events/stores/conf.py"),
+    "COMMERCE_GATEWAY": ("the gateway service", "commerce_events/gateway/conf.py"),
     "COMMERCE_FULFILLMENT": ("fulfillment", "consumers/fulfillment/conf.py"),
 }
 STOCK_SETTINGS = (

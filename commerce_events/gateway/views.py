@@ -1,0 +1,92 @@
+"""HTTP: the raw body within its limit, headers in lower case, and answers in a line of JSON."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.core.signals import setting_changed
+from django.db import DatabaseError, InterfaceError
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from commerce_events.gateway.conf import options
+from commerce_events.gateway.limits import Places, Rates
+from commerce_events.gateway.reception import AWAY, Answer, Reception
+from commerce_events.stores.conf import stores
+from commerce_events.stores.models import StoreOrder
+
+
+@cache
+def reception() -> Reception:
+    """This process's.
+
+    Raises:
+        OperatorError: a setting cannot be used.
+    """
+    said = options()
+    return Reception(stores(), Rates(said["RATES"]), Places(said["AT_ONCE"], said["QUEUED"]))
+
+
+@receiver(setting_changed)
+def _forget(setting: str, **_: Any) -> None:
+    """Settings change in tests."""
+    if setting.startswith("COMMERCE_"):
+        reception.cache_clear()
+
+
+def webhook(request: HttpRequest, source: str) -> HttpResponse:
+    """``POST /webhooks/<source>``."""
+    if request.method != "POST":
+        answer = _answered(Answer(405, "post_only"))
+        answer["Allow"] = "POST"
+        return answer
+    raw = _body(request, options()["MAX_BODY"])
+    if isinstance(raw, Answer):
+        return _answered(raw)
+    headers = {name.lower(): text for name, text in request.headers.items()}
+    return _answered(reception().answer(source, headers, raw))
+
+
+def _body(request: HttpRequest, most: int) -> bytes | Answer:
+    """The body as it came, or why it is not read to its end."""
+    said = request.META.get("CONTENT_LENGTH") or ""
+    chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+    if not said.isdecimal() and not (chunked and request.META.get("wsgi.input_terminated")):
+        return Answer(411, "length_required")
+    if said.isdecimal() and int(said) > most:
+        return Answer(413, "too_long")
+    stream: Any = request if said.isdecimal() else request.META["wsgi.input"]
+    try:
+        raw: bytes = stream.read(most + 1)
+    except OSError:
+        return Answer(400, "broken_off")
+    if said.isdecimal() and len(raw) < int(said):
+        return Answer(400, "broken_off")
+    return Answer(413, "too_long") if len(raw) > most else raw
+
+
+def healthz(_: HttpRequest) -> HttpResponse:
+    """``GET /healthz``: this process answers."""
+    return _answered(Answer(200, "ok"))
+
+
+def readyz(_: HttpRequest) -> HttpResponse:
+    """``GET /readyz``: deliveries could be taken, because the database answers and is migrated."""
+    try:
+        StoreOrder.objects.order_by().exists()
+    except (DatabaseError, InterfaceError):
+        return _answered(Answer(503, "database_away", AWAY))
+    return _answered(Answer(200, "ok"))
+
+
+def unknown(_: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Anything else."""
+    return _answered(Answer(404, "unknown"))
+
+
+def _answered(answer: Answer) -> HttpResponse:
+    response = JsonResponse({"outcome": answer.word}, status=answer.status)
+    if answer.retry_after is not None:
+        response["Retry-After"] = str(answer.retry_after)
+    return response

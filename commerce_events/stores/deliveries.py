@@ -1,0 +1,183 @@
+"""A verified delivery: counted once, understood, and written – or set aside with its bytes, for a person.
+
+Whatever a store signs is acknowledged, because stores disable an endpoint that refuses. What cannot be used waits here
+with its reason until a person has it tried again or gives it up.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from commerce_events import identity
+from commerce_events.bus import sql
+from commerce_events.bus.failures import summary
+from commerce_events.exceptions import ContractError
+from commerce_events.stores.adapter import BodyError, Headers, Reading
+from commerce_events.stores.conf import Store
+from commerce_events.stores.models import Delivery
+from commerce_events.stores.orders import note
+from commerce_events.stores.readings import use
+from commerce_events.stores.snapshot import Notice
+from commerce_events.stores.transactions import settled
+
+log = logging.getLogger(__name__)
+
+#: Headers that are never needed to understand a body.
+_SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
+_COLUMNS = (
+    "digest", "content", "source", "name", "state", "reason", "detail", "headers", "raw", "received_at", "settled_by",
+)  # fmt: skip
+
+
+class Outcome(StrEnum):
+    """What became of a delivery."""
+
+    DONE = "done"
+    REPEATED = "repeated"  # this id was taken before, and said the same
+    REUSED = "reused"  # this id was taken before, and said something else
+    SET_ASIDE = "set_aside"
+    WAITS = "waits"  # its store is paused
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A delivery as its adapter understood it, or why it did not."""
+
+    readings: tuple[Reading, ...] = ()
+    name: str | None = None
+    reason: str = ""
+    detail: str = ""
+
+    def content(self, raw: bytes) -> bytes:
+        """What it says, as a digest. Not its bytes: some stores write a number of tries into a repeated body."""
+        return sha256(raw if self.reason else repr(self.readings).encode()).digest()
+
+
+def heard(store: Store, headers: Headers, raw: bytes) -> Heard:
+    """Have the adapter read; whatever it meets is a reason, because the store has signed it. Pure."""
+    try:
+        name = store.adapter.delivery(headers, raw)
+        return Heard(tuple(store.adapter.read(headers, raw)), name)
+    except BodyError as error:
+        return Heard(reason="body_invalid", detail=str(error))
+    except Exception as error:  # noqa: BLE001 recorded on the delivery's row: a body nobody foresaw
+        log.error("store %s: its adapter failed: %s", store.source, summary(error))
+        return Heard(reason="adapter_failed", detail=summary(error))
+
+
+def take(store: Store, headers: Headers, raw: bytes, now: datetime, is_paused: bool = False) -> Outcome:
+    """Take one delivery whose signature was checked.
+
+    Raises:
+        DatabaseError: it is not taken; the store should send it again.
+    """
+    said = heard(store, headers, raw)
+    try:
+        return settled(lambda number: _taken(store, headers, raw, said, now, is_paused, number))
+    except ContractError as error:  # the transaction was taken back; the delivery is not lost with it
+        broken = Heard(said.readings, said.name, "contract_broken", str(error))
+        return settled(lambda number: _taken(store, headers, raw, broken, now, False, number))
+
+
+def _taken(
+    store: Store, headers: Headers, raw: bytes, said: Heard, now: datetime, is_paused: bool, number: int
+) -> Outcome:
+    waits = bool(said.reason) or is_paused
+    outcome = Outcome.SET_ASIDE if said.reason else Outcome.WAITS if is_paused else Outcome.DONE
+    if said.name is not None or waits:
+        digest, content = _digest(store.source, said.name, raw), said.content(raw)
+        known = sql.select(Delivery, ("content",), "digest", [digest]) if number else []
+        if known:
+            return _again(store.source, said.name, bytes(known[0][0]) == content, now)
+        state = Delivery.State.SET_ASIDE if said.reason else Delivery.State.RECEIVED if waits else Delivery.State.DONE
+        kept = orjson.dumps({name: text for name, text in headers.items() if name not in _SECRET}).decode()
+        sql.insert(Delivery, _COLUMNS, [(
+            digest, content, store.source, (said.name or "")[:255], state.value, said.reason, said.detail[:500],
+            kept if waits else "", raw if waits else None, now, "",
+        )])  # fmt: skip
+    if not waits:
+        use(store.source, said.readings, now)
+    return outcome
+
+
+def _digest(source: str, name: str | None, raw: bytes) -> bytes:
+    if name is None:
+        return identity.text_digest("body", source, sha256(raw).hexdigest())
+    return identity.text_digest("delivery", source, name)
+
+
+def _again(source: str, name: str | None, is_same: bool, now: datetime) -> Outcome:
+    if is_same:
+        return Outcome.REPEATED
+    note(source, "", [Notice(code="delivery_id_reused", about=name or "")], now)
+    log.error("store %s: the id of a delivery came again and says something else: refused", source)
+    return Outcome.REUSED
+
+
+# ---------------------------------------------------------------------------------------------- what a person decides
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a kept delivery would say now: events and questions, or the reason why it still cannot be used."""
+
+    delivery: Delivery
+    said: Heard
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can be used now, as far as reading it shows."""
+        return not self.said.reason
+
+
+def judged(store: Store, delivery: Delivery) -> Verdict:
+    """Read a kept delivery again, and change nothing."""
+    headers: Mapping[str, str] = orjson.loads(delivery.headers or "{}")
+    return Verdict(delivery, heard(store, headers, bytes(delivery.raw or b"")))
+
+
+def redo(verdict: Verdict, by: str, now: datetime) -> str:
+    """Use it now. Empty, or the reason why it stays as it is."""
+    if not verdict.is_usable:
+        return verdict.said.reason
+
+    def work(_: int) -> str:
+        row = Delivery.objects.select_for_update().filter(pk=verdict.delivery.pk).exclude(raw=None).first()
+        if row is not None:
+            use(row.source, verdict.said.readings, now)
+            _settle([row], Delivery.State.DONE, by, now)
+        return ""
+
+    try:
+        return settled(work)
+    except ContractError as error:
+        Delivery.objects.filter(pk=verdict.delivery.pk).update(
+            state=Delivery.State.SET_ASIDE, reason="contract_broken", detail=str(error)[:500]
+        )
+        return "contract_broken"
+
+
+def discard(deliveries: Sequence[Delivery], by: str, now: datetime) -> int:
+    """Give them up, and forget their bytes."""
+    rows = [row for row in deliveries if row.state in (Delivery.State.SET_ASIDE, Delivery.State.RECEIVED)]
+    return _settle(rows, Delivery.State.DISCARDED, by, now)
+
+
+def _settle(rows: Sequence[Delivery], state: str, by: str, now: datetime) -> int:
+    kept: Any = Delivery.objects.filter(pk__in=[row.pk for row in rows]).exclude(raw=None)
+    return int(kept.update(state=state, raw=None, headers="", settled_at=now, settled_by=by[:255]))
+
+
+def set_aside(verdict: Verdict) -> None:
+    """Have a person look at a delivery that waited and cannot be used."""
+    Delivery.objects.filter(pk=verdict.delivery.pk).update(
+        state=Delivery.State.SET_ASIDE, reason=verdict.said.reason, detail=verdict.said.detail[:500]
+    )

@@ -1,0 +1,89 @@
+"""What is done about stores while nobody asks: deliveries of stores that go on, questions, sweeps. In rounds.
+
+One process at a time, by a lease. A store that fails holds up no other one for longer than its time-out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import connection
+
+from commerce_events.bus.failures import is_transient, summary
+from commerce_events.bus.lease import Lease
+from commerce_events.bus.run import POLL, utc_now
+from commerce_events.bus.sources import Sources
+from commerce_events.exceptions import CommerceEventsError
+from commerce_events.stores import asks, deliveries, sweep
+from commerce_events.stores.conf import Store
+from commerce_events.stores.models import Delivery
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which another process may go on where one has died.
+LEASE = 120.0
+#: Deliveries of a store that goes on, in one round.
+MOST = 100
+
+
+class Rounds:
+    """Works for these stores."""
+
+    def __init__(self, stores: dict[str, Store], clock: Callable[[], datetime] = utc_now) -> None:
+        self.stores, self.clock = stores, clock
+        self.sources = Sources()
+        self.lease = Lease("stores", LEASE)
+
+    def once(self) -> int:
+        """One round; how much was done. Nothing where another process has the lease."""
+        done = 0
+        self.sources.refresh(self.clock())
+        for store in self.stores.values():
+            if not self.lease.hold():
+                return done
+            if store.source not in self.sources.stopped and not self.sources.waits(store.source):
+                done += self._of(store)
+        return done
+
+    def _of(self, store: Store) -> int:
+        done = self.received(store)
+        done += asks.answer(store, self.clock)
+        if sweep.is_due(store, self.clock()):
+            try:
+                done += sweep.sweep(store, self.clock).readings
+            except Exception as error:
+                if is_transient(error) and not isinstance(error, CommerceEventsError):
+                    raise  # our own database
+                log.error("store %s: the sweep failed and is tried again: %s", store.source, _said(error))
+        return done
+
+    def received(self, store: Store) -> int:
+        """What came while the store was paused, in its order."""
+        waiting = Delivery.objects.filter(source=store.source, state=Delivery.State.RECEIVED).order_by("pk")[:MOST]
+        for delivery in waiting:
+            verdict = deliveries.judged(store, delivery)
+            if verdict.is_usable:
+                deliveries.redo(verdict, "", self.clock())
+            else:
+                deliveries.set_aside(verdict)
+        return len(waiting)
+
+    def run(self, is_over: Callable[[float], bool]) -> None:
+        """Round after round. ``is_over`` waits so many seconds and says whether this is the end."""
+        wait = 0.0
+        while not is_over(wait):
+            try:
+                wait = 0.0 if self.once() else POLL
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("stores wait: the database does not answer: %s", summary(error))
+                connection.close()
+                wait = 5.0
+        self.lease.release()
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, CommerceEventsError) else summary(error)
