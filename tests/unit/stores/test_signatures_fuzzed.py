@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from commerce_events.stores.adapter import Adapter, BodyError, SignatureError
+from commerce_events.stores.adapter import Adapter, SignatureError
 from commerce_events.stores.woocommerce.adapter import WooCommerce
 from tests.unit.stores.listening import NOW
 
@@ -54,7 +54,8 @@ def test_anything_else_is_refused_in_one_way(
 @given(raw=bodies)
 def test_without_a_signature_or_without_a_secret_nobody_enters(name: str, raw: bytes) -> None:
     here, header = SIGNED[name]
-    for given_headers, known in (({}, ["secret"]), ({header: signature("", raw)}, []), ({header: signature("", raw)}, [""])):
+    empty = {header: signature("", raw)}
+    for given_headers, known in (({}, ["secret"]), (empty, []), (empty, [""])):
         with pytest.raises(SignatureError):
             here.verify(given_headers, raw, known, NOW)
 
@@ -85,21 +86,3 @@ def test_a_signature_is_read_strictly(name: str, raw: bytes) -> None:
     for text in (right + "=", right.rstrip("="), right[:-2] + "*" + right[-2:], base64.b64decode(right).hex()):
         with pytest.raises(SignatureError):
             here.verify({header: text}, raw, ["secret"], NOW)
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
-    max_leaves=12,
-)
-
-
-@NAMES
-@given(raw=bodies)
-def test_bytes_that_are_signed_and_are_not_an_order_are_a_body_error_or_nothing(name: str, raw: bytes) -> None:
-    here, _ = SIGNED[name]
-    assert here.delivery({}, raw) is None or isinstance(here.delivery({}, raw), str)
-    try:
-        here.read({}, raw)
-    except BodyError as error:
-        assert raw.decode("utf-8", "replace") not in str(error) or not raw.strip()
