@@ -137,8 +137,9 @@ def site() -> Iterator[Finding]:
         yield Finding("settings", FAILURE, str(error), error.hint)
         return
     if not known:
+        state = FAILURE if any(map(apps.is_installed, CONSUMERS)) else WARNING
         yield Finding(
-            "handlers", WARNING, "COMMERCE_EVENTS['HANDLERS'] is empty: nobody would handle an event",
+            "handlers", state, "COMMERCE_EVENTS['HANDLERS'] is empty: nobody would handle an event",
             "Right for a store that only publishes. For an LMS: ['consumers.fulfillment.handler.FulfillmentHandler'].",
         )  # fmt: skip
     for app in ("commerce_events", *(app for app in CONSUMERS if any(map(_within(app), settings.handlers)))):
