@@ -23,7 +23,6 @@ INSTALLED_APPS = [
     "commerce_events.stores",
     "consumers.fulfillment",
     "consumers.fulfillment.reference",
-    "consumers.order_status",
     "openedx_events",
     "edx_event_bus_kafka",
 ]
