@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Iterable
+from datetime import datetime
 from hashlib import sha256
 
 from commerce_events.stores.adapter import SignatureError
@@ -52,3 +54,13 @@ def any_fits(given: Iterable[bytes], secrets: Iterable[bytes], signed: bytes) ->
             fits |= hmac.compare_digest(signature, right)
     if not fits:
         raise SignatureError("the signature does not fit")
+
+
+def is_recent(seconds: str, now: datetime, tolerance: float) -> None:
+    """Check the time that is signed with the body, in seconds since 1970.
+
+    Raises:
+        SignatureError: it is no number in plain digits, or lies further from now than the tolerance.
+    """
+    if not re.fullmatch("[0-9]{1,12}", seconds) or abs(now.timestamp() - int(seconds)) > tolerance:
+        raise SignatureError("the signature is not of now")
