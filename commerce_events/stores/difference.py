@@ -8,7 +8,7 @@ Snapshots may come in any order: an old one brings nothing that was not emitted,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -56,6 +56,10 @@ class Emitted:
         """Seats of the line that all reversals gave back."""
         return sum(seats.get(line_id, 0) for seats in self.refunds.values())
 
+    def is_left(self) -> bool:
+        """Whether a seat went out and did not come back."""
+        return any(self.returned(line_id) < line["quantity"] for line_id, line in self.lines.items())
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -95,6 +99,9 @@ def difference(source: str, snapshot: Snapshot, emitted: Emitted, now: datetime)
                 }  # fmt: skip
     if after.lines or snapshot.is_partial:  # what was never sold is not given back
         for reversal in sorted(snapshot.reversals, key=lambda reversal: (reversal.at, reversal.refund_id)):
+            if reversal.is_full and reversal.refund_id in after.refunds and not after.is_full and after.is_left():
+                # it went out before the store said that nothing is left: take the rest, under a name of its own
+                reversal = replace(reversal, refund_id=f"{reversal.refund_id}/rest", lines=())
             if reversal.refund_id not in after.refunds:
                 refund = _refunded(head, snapshot, reversal, after, now)
                 events.append((topics.ORDER_REFUNDED_TYPE, {"refund": refund}))
@@ -120,7 +127,7 @@ def _gone(snapshot: Snapshot, known: Emitted) -> Iterable[Notice]:
     if snapshot.is_current:
         shown = {reversal.refund_id for reversal in snapshot.reversals}
         for refund_id in known.refunds:
-            if refund_id not in shown:
+            if refund_id.removesuffix("/rest") not in shown:
                 yield Notice(code="refund_gone", about=refund_id)
 
 
@@ -153,8 +160,7 @@ def _refunded(head: Body, snapshot: Snapshot, reversal: Reversal, after: Emitted
         }  # fmt: skip
     seats = {line_id: quantity for line_id, quantity in seats.items() if quantity > 0}
     after.refunds[reversal.refund_id] = seats
-    all_back = bool(after.lines) and all(after.returned(line_id) >= ordered[line_id] for line_id in after.lines)
-    is_full = reversal.is_full or (all_back and bool(seats))
+    is_full = reversal.is_full or (bool(after.lines) and bool(seats) and not after.is_left())
     after.is_full = after.is_full or is_full
     return {
         **head, "refund_id": reversal.refund_id, "refund_kind": reversal.kind, "is_full": is_full,

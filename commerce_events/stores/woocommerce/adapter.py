@@ -112,7 +112,7 @@ def _is_ping(raw: bytes) -> bool:
 
 
 def _deleted(order_id: str) -> Snapshot:
-    return Snapshot(order_id=order_id, is_partial=True, notices=(Notice(code="order_deleted"),))
+    return Snapshot(order_id=order_id, is_partial=True, notices=(Notice(code="order_gone"),))
 
 
 def _object(answer: Any) -> Part | None:

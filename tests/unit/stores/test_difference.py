@@ -103,6 +103,15 @@ def test_a_full_reversal_takes_what_is_left_of_each_line() -> None:
     ]  # fmt: skip
 
 
+def test_a_reversal_that_turns_out_to_be_full_takes_the_rest_once() -> None:
+    part, whole = back("r2", 2, ("2", 1)), back("r2", 2, ("2", 1), is_full=True)
+    pictures = [order(SEAT, TWO, reversals=(part,)), *[order(SEAT, TWO, reversals=(whole,), is_current=True)] * 2]
+    events, notices, emitted = told(*pictures)
+    assert [(refund["refund_id"], refund["is_full"]) for _, refund in events[1:]] == [("r2", False), ("r2/rest", True)]
+    assert [(line["line_id"], line["quantity"]) for line in events[2][1]["lines"]] == [("1", 1), ("2", 1)]
+    assert (notices, emitted.is_full) == ([], True)
+
+
 def test_no_more_seats_come_back_than_were_sold() -> None:
     events, _, _ = told(order(SEAT, reversals=(back("r1", 1, ("1", 3)), back("r2", 2, ("1", 1), ("unknown", 1)))))
     assert [(line["quantity"], line["refunded_total"]) for line in events[1][1]["lines"]] == [(1, 1)]

@@ -609,7 +609,7 @@ def test_a_deleted_order_is_told_to_a_person(shop: FakeWooCommerce, api: dict[st
     here = listener(**(api if has_api else {})).hear(shop.webhook(order_id))
     gone = shop.webhook(order_id, "order.deleted")
     del shop.orders[order_id]
-    assert here.hear(gone).codes == ["order_deleted"]
+    assert here.hear(gone).codes == ["order_gone"]
     assert len(here.events) == 1
 
 

@@ -1,0 +1,1 @@
+"""Shopify: webhooks of orders, refunds and disputes, and the Admin API."""
