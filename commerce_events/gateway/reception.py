@@ -49,9 +49,10 @@ class Reception:
     """Judges deliveries. One per process; threads share it."""
 
     def __init__(
-        self, stores: Mapping[str, Store], rates: Rates, places: Places, clock: Callable[[], datetime] = utc_now
-    ) -> None:
-        self.stores, self.rates, self.places, self.clock = stores, rates, places, clock
+        self, stores: Mapping[str, Store], rates: Rates, places: Places, max_body: int,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:  # fmt: skip
+        self.stores, self.rates, self.places, self.max_body, self.clock = stores, rates, places, max_body, clock
         self.sources = Sources()
 
     def answer(self, source: str, headers: Headers, raw: bytes) -> Answer:

@@ -25,7 +25,7 @@ def reception() -> Reception:
         OperatorError: a setting cannot be used.
     """
     said = options()
-    return Reception(stores(), Rates(said["RATES"]), Places(said["AT_ONCE"], said["QUEUED"]))
+    return Reception(stores(), Rates(said["RATES"]), Places(said["AT_ONCE"], said["QUEUED"]), said["MAX_BODY"])
 
 
 @receiver(setting_changed)
@@ -41,11 +41,12 @@ def webhook(request: HttpRequest, source: str) -> HttpResponse:
         answer = _answered(Answer(405, "post_only"))
         answer["Allow"] = "POST"
         return answer
-    raw = _body(request, options()["MAX_BODY"])
+    here = reception()
+    raw = _body(request, here.max_body)
     if isinstance(raw, Answer):
         return _answered(raw)
     headers = {name.lower(): text for name, text in request.headers.items()}
-    return _answered(reception().answer(source, headers, raw))
+    return _answered(here.answer(source, headers, raw))
 
 
 def _body(request: HttpRequest, most: int) -> bytes | Answer:
