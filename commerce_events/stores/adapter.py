@@ -46,7 +46,10 @@ Reading = Snapshot | Ask | Nothing
 
 
 class Adapter(Protocol):
-    """One source of one kind of store."""
+    """One source of one kind of store.
+
+    One whose store signs with a key that it publishes says so by ``has_public_keys = True``: it needs no secret.
+    """
 
     def __init__(self, source: str, options: Options) -> None:
         """Check the options; OperatorError with a hint for a wrong one. ``secrets`` are given to ``verify``."""
@@ -56,6 +59,7 @@ class Adapter(Protocol):
 
         Raises:
             SignatureError: none fits, it is missing, or it is too old to count.
+            TransientError: the store publishes its keys and does not answer.
         """
 
     def delivery(self, headers: Headers, raw: bytes) -> str | None:

@@ -29,7 +29,7 @@ from commerce_events.stores.adapter import Adapter, adapter
 #: What can be said of a store, and what holds where nothing is said.
 DEFAULTS: dict[str, Any] = {
     "KIND": "",  # woocommerce, shopify, saleor, stripe, unified_ecommerce, signed_json; or package.module:Class
-    "SECRETS": [],  # what the store signs with; two while one follows the other
+    "SECRETS": [],  # what the store signs with; two while one follows the other; none where it has public keys
     "OPTIONS": {},  # what its adapter takes: address and key of its API, and what its page says
     "RATE": 6000,  # signed deliveries a minute, of each process; more are answered with 429
     "SWEEP": 600,  # seconds between two times the store is asked what has changed; 0: never
@@ -101,18 +101,15 @@ def made(source: str, said: Any) -> Store:
         if isinstance(entries[name], bool) or not isinstance(entries[name], int | float) or entries[name] < 0:
             raise OperatorError(f"{where}: {name} is no number from 0", hint=f"Without it, {DEFAULTS[name]} holds.")
     secrets = entries["SECRETS"]
-    if isinstance(secrets, str) or not isinstance(secrets, list | tuple) or not secrets:
+    found = tuple(_said(secret, f"{where}: SECRETS") for secret in secrets) if isinstance(secrets, list | tuple) else ()
+    if not all(isinstance(secret, str) and secret for secret in found):
+        raise OperatorError(f"{where}: a secret is empty, or no text", hint="Anybody could sign with an empty one.")
+    made = adapter(entries["KIND"], source, _said(entries["OPTIONS"], f"{where}: OPTIONS"))
+    if not found and not getattr(made, "has_public_keys", False):
         raise OperatorError(
             f"{where} has no list of SECRETS", hint="Such as ['env:SHOP_SECRET'], and two during a rotation."
         )
-    found = tuple(_said(secret, f"{where}: SECRETS") for secret in secrets)
-    if not all(isinstance(secret, str) and secret for secret in found):
-        raise OperatorError(f"{where}: a secret is empty, or no text", hint="Anybody could sign with an empty one.")
-    options = _said(entries["OPTIONS"], f"{where}: OPTIONS")
-    return Store(
-        source, entries["KIND"], adapter(entries["KIND"], source, options), found, int(entries["RATE"]),
-        float(entries["SWEEP"]),
-    )  # fmt: skip
+    return Store(source, entries["KIND"], made, found, int(entries["RATE"]), float(entries["SWEEP"]))
 
 
 def _said(value: Any, where: str) -> Any:

@@ -26,6 +26,7 @@ class Saleor:
         self.source = source
         self.options = SaleorOptions.of(source, options)
         self._url = self.options.url.rstrip("/")
+        self.has_public_keys = bool(self.options.jwks or self._url)
         self._keys = Keys(self.options.jwks or None, self._published if self._url else None)
 
     def verify(self, headers: Headers, raw: bytes, secrets: Sequence[str], now: datetime) -> None:

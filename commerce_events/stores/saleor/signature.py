@@ -13,11 +13,11 @@ from typing import Any
 
 import jwt
 
-from commerce_events.exceptions import OperatorError
+from commerce_events.exceptions import CommerceEventsError, OperatorError, TransientError
 from commerce_events.stores.adapter import SignatureError
 
-KEPT = timedelta(hours=1)  # a key that the shop withdrew counts no longer than that
-ASKED_AGAIN = timedelta(seconds=60)  # at most, however many unknown keys are named
+KEPT = timedelta(hours=1)  # after that, the shop is asked whether it withdrew a key
+ASKED_AGAIN = timedelta(seconds=30)  # at most so often, however many unknown keys are named
 SHORTEST = 2048  # bits
 
 _HINT = "It is what the shop answers at /.well-known/jwks.json."
@@ -30,23 +30,40 @@ class Keys:
 
     Arguments:
         fixed: a JSON Web Key Set, or None.
-        fetch: brings one; called when a key is unknown, or the set too old. May raise TransientError.
+        fetch: brings one; called when a key is unknown, or the set is old.
     """
 
     def __init__(self, fixed: Mapping[str, Any] | None, fetch: Callable[[], Any] | None) -> None:
         self._fetch = None if fixed else fetch
         self._keys = _read(fixed) if fixed else {}
-        self._fetched: datetime | None = None
+        self._asked: datetime | None = None
+        self._failure: CommerceEventsError | None = None
 
     def of(self, kid: str, now: datetime) -> jwt.PyJWK:
-        """The key; SignatureError if the shop has none of this id."""
+        """The key of this id.
+
+        Raises:
+            SignatureError: the shop has none.
+            TransientError: its keys are not known, because it does not answer.
+            OperatorError: or because it answers something else.
+        """
         if self._fetch is not None:
-            age = None if self._fetched is None else abs(now - self._fetched)
-            if age is None or age > KEPT or (kid not in self._keys and age > ASKED_AGAIN):
-                self._keys, self._fetched = _read(self._fetch()), now
-        if kid not in self._keys:
-            raise SignatureError("the shop has no key of this id")
-        return self._keys[kid]
+            age = KEPT if self._asked is None else abs(now - self._asked)
+            if age >= KEPT or (kid not in self._keys and age >= ASKED_AGAIN):
+                self._asked = now
+                self._renew(self._fetch)
+        if kid in self._keys:
+            return self._keys[kid]
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
+        raise SignatureError("the shop has no key of this id")
+
+    def _renew(self, fetch: Callable[[], Any]) -> None:
+        """Ask the shop; while it does not answer, the keys that are known go on counting."""
+        try:
+            self._keys, self._failure = _read(fetch()), None
+        except (TransientError, OperatorError) as error:
+            self._failure = error
 
 
 def _read(key_set: Any) -> dict[str, jwt.PyJWK]:

@@ -14,6 +14,8 @@ Answer = tuple[int, Any, dict[str, str]]
 
 
 class Answers(Protocol):
+    """A store. One that takes bodies has ``post`` as well: of the path, the body's JSON and the headers."""
+
     def get(self, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer: ...
 
 
@@ -24,9 +26,20 @@ def served(store: Answers) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            status, body, more = store.get(parts.path, query, headers)
+            query = {
+                name: ",".join(values) if name.endswith("[]") else values[-1]
+                for name, values in parse_qs(parts.query).items()
+            }
+            self._answer(*store.get(parts.path, query, self._headers()))
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self._answer(*store.post(self.path, body, self._headers()))  # type: ignore[attr-defined]
+
+        def _headers(self) -> dict[str, str]:
+            return {name.lower(): value for name, value in self.headers.items()}
+
+        def _answer(self, status: int, body: Any, more: dict[str, str]) -> None:
             content = json.dumps(body).encode()
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", "Content-Length": len(content), **more}.items():
