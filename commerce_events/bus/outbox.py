@@ -93,11 +93,12 @@ def write_one(packed: bytes, now: datetime) -> int:
 
 
 def again(batch_id: int) -> bool:
-    """Have the one message of a batch sent once more, under its old id; False where it is no longer kept."""
-    parcel = Outbox.objects.filter(pk=batch_id * PARCELS).values_list("created_at", flat=True).first()
-    if parcel is None:
+    """Have a batch sent once more, under the old ids of its messages; False where it is no longer kept."""
+    found = messages([batch_id])
+    if not found:
         return False
-    OutboxBatch.objects.get_or_create(pk=batch_id, defaults={"messages": 1, "created_at": parcel})
+    known = {"messages": len(found), "created_at": found[0].created_at}
+    OutboxBatch.objects.get_or_create(pk=batch_id, defaults=known)  # where it waits still, it is sent in any case
     return True
 
 

@@ -146,7 +146,8 @@ class Handler(Protocol):
     It may also have ``on_failure(event, error, held, context) -> Outcome``: what to publish when an event failed for
     the first time (``held`` is empty) and when it is held for a person (``held`` is the reason). And
     ``findings() -> Iterable[Finding]``: what ``commerce-events doctor`` should say about the handler's own tables. And
-    ``sources``: the stores it serves, by their slugs.
+    ``sources``: the stores it serves, by their slugs. And ``chores``: by name, what else has to be done, again and
+    again; each is given the time, answers how much it did, and has a thread of its own beside the handle stage.
 
     Raise ``exceptions.TransientError`` (or let ``django.db.OperationalError`` through) to have the event tried again
     later; any other exception is unknown: tried a few times, then held for a person.

@@ -17,6 +17,7 @@ from datetime import datetime
 from django.db import connection
 
 from commerce_events.bus import metrics
+from commerce_events.bus.chore_loop import ChoreLoop
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.failures import summary
 from commerce_events.bus.handle_loop import HandleLoop
@@ -49,6 +50,12 @@ class Worker:
         self.intake = IntakeLoop(self.state)
         self.handle = HandleLoop(self.state)
         self.relay = RelayLoop(self.state)
+        self.chores = [
+            ChoreLoop(self.state, name, chore)
+            for handler in {id(handler): handler for handler in handlers.values()}.values()
+            for name, chore in getattr(handler, "chores", {}).items()
+            if "handle" in options.stages
+        ]
 
     @property
     def totals(self) -> Totals:
@@ -94,12 +101,14 @@ class Worker:
         gc.collect()
         gc.freeze()  # what lives for ever need not be looked at again
         gc.set_threshold(*GC_THRESHOLD)
-        threads = []
-        for stage, loop in (("handle", self.handle.run), ("relay", self.relay.run)):
-            if stage in state.options.stages:
-                thread = threading.Thread(target=self._guarded, args=(stage, loop), name=stage, daemon=True)
-                thread.start()
-                threads.append(thread)
+        loops = [("handle", self.handle.run), ("relay", self.relay.run)]
+        loops = [(stage, loop) for stage, loop in loops if stage in state.options.stages]
+        loops += [(chore.name, chore.run) for chore in self.chores]
+        threads = [
+            threading.Thread(target=self._guarded, args=named, name=named[0], daemon=True) for named in loops
+        ]
+        for thread in threads:
+            thread.start()
         if "intake" in state.options.stages:
             self._guarded("intake", self.intake.run)
         while not state.stopping.wait(0.2):

@@ -10,7 +10,10 @@ from django.core.management import load_command_class
 from .commands import management_commands
 from .rst import code, heading, note, table
 
-MODULES = ("commerce_events.checks", "commerce_events.stores.checks", "consumers.fulfillment.checks")
+MODULES = (
+    "commerce_events.checks", "commerce_events.stores.checks", "consumers.fulfillment.checks",
+    "consumers.order_status.checks",
+)  # fmt: skip
 #: What each check finds. The message and the hint of a finding say it for the site at hand.
 MEANINGS = {
     "commerce_events.W001": "``COMMERCE_EVENTS``, an address or a login is missing or cannot be right",
@@ -29,6 +32,9 @@ MEANINGS = {
     "commerce_fulfillment.W003": "the gateway cannot be used",
     "commerce_fulfillment.W004": "the platform's former e-commerce service would be asked for refunds as well",
     "commerce_fulfillment.W005": "this release of the platform has no signal that we listen to",
+    "commerce_order_status.W001": "``COMMERCE_ORDER_STATUS`` cannot be used",
+    "commerce_order_status.W002": "a hook cannot be made from its settings",
+    "commerce_order_status.W003": "order status is installed, and nobody reads the results",
 }
 #: Of a command that declares none of its own.
 SHARED = {0: "done; without --yes: said what would be done", 2: "the command line is wrong", 3: "an operator must act"}

@@ -7,6 +7,8 @@ import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
+from consumers.fulfillment.settings.common import DEFAULTS as PLUGIN
+
 from .rst import code, heading, note, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,6 +17,7 @@ OUR_SETTINGS = {
     "COMMERCE_EVENTS['STORES']['<slug>']": ("one store of the gateway", "commerce_events/stores/conf.py"),
     "COMMERCE_GATEWAY": ("the gateway service", "commerce_events/gateway/conf.py"),
     "COMMERCE_FULFILLMENT": ("fulfillment", "consumers/fulfillment/conf.py"),
+    "COMMERCE_ORDER_STATUS": ("a store's order status", "consumers/order_status/conf.py"),
 }
 STOCK_SETTINGS = (
     ("EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", "addresses of the brokers; required"),
@@ -69,4 +72,6 @@ def page() -> str:
         text += heading(f"{name}: {what}", "*")
         rows = ((code(entry.key), code(entry.default), entry.comment) for entry in entries(path))
         text += table(("Entry", "Default", "Meaning"), rows, "25 25 50")
+        for key, value in PLUGIN.get(f"{name}_DEFAULTS", {}).items():
+            text += f"As a plugin of an LMS, {code(key)} is {code(repr(value))} where the site says nothing.\n\n"
     return text
