@@ -31,6 +31,11 @@ def parsed(raw: bytes | str) -> Part:
         raise BodyError("the body is not JSON") from None
 
 
+def user_id(text: str) -> int | None:
+    """An LMS's user id that is kept as text; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """An object of the JSON; ``at`` says where, in names of fields."""

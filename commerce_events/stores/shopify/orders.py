@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from commerce_events.stores.adapter import BodyError
-from commerce_events.stores.parts import Part
+from commerce_events.stores.parts import Part, user_id
 from commerce_events.stores.shopify.options import ShopifyOptions
 from commerce_events.stores.snapshot import Item, Learner, Notice, Returned, Reversal, Snapshot
 
@@ -84,7 +84,7 @@ def _learner(order: Part, options: ShopifyOptions, lookups: Lookups) -> Learner:
     """An address that is typed at the checkout is joined with the customer who has it: it proves nothing."""
     known = lookups.customer.get("lms_user_id", "") if options.owns_lms_user_id else ""
     return Learner(
-        lms_user_id=int(known) if known.isascii() and known.isdigit() else None,
+        lms_user_id=user_id(known),
         email=order.text("email") or order.text("contact_email") or None,
         store_customer_id=order.part("customer").text("id") or None,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from commerce_events.stores.adapter import BodyError
-from commerce_events.stores.parts import Part
+from commerce_events.stores.parts import Part, user_id
 from commerce_events.stores.snapshot import Item, Learner, Notice, Returned, Reversal, Snapshot
 from commerce_events.stores.woocommerce.options import WooCommerceOptions
 
@@ -110,7 +110,7 @@ def _learner(order: Part, metas: Metas, options: WooCommerceOptions) -> Learner:
     known = metas.get("_lms_user_id", "") if options.owns_lms_user_id else ""
     customer = order.count("customer_id")  # 0 is a guest
     return Learner(
-        lms_user_id=int(known) if known.isascii() and known.isdigit() else None,
+        lms_user_id=user_id(known),
         email=order.part("billing").text("email").strip() or None,
         store_customer_id=str(customer) if customer else None,
     )

@@ -11,11 +11,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from commerce_events.stores.adapter import Adapter, SignatureError
+from commerce_events.stores.shopify.adapter import Shopify
 from commerce_events.stores.woocommerce.adapter import WooCommerce
 from tests.unit.stores.listening import NOW
 
 #: by name the adapter and its header
 SIGNED: dict[str, tuple[Adapter, str]] = {
+    "shopify": (Shopify("shop", {}), "x-shopify-hmac-sha256"),
     "woocommerce": (WooCommerce("shop", {}), "x-wc-webhook-signature"),
 }
 NAMES = pytest.mark.parametrize("name", SIGNED)
