@@ -34,7 +34,7 @@ def requirements(name: str) -> list[str]:
     return found
 
 
-EXTRAS = ("django", "lms", "cli", "metrics", "stores", "postgresql", "mysql", "test", "quality", "docs", "dev")
+EXTRAS = ("django", "lms", "cli", "metrics", "stores", "gateway", "postgresql", "mysql", "test", "quality", "docs", "dev")
 
 setup(
     name="openedx-commerce-events",

@@ -14,6 +14,7 @@ from commerce_events.exceptions import CommerceEventsError, OperatorError
 PACKAGE = "openedx-commerce-events"
 #: Which extra brings a package that only some subcommands need.
 EXTRAS = {
+    "dj_database_url": "gateway",
     "django": "django",
     "edx_django_utils": "lms",
     "edx_event_bus_kafka": "lms",
