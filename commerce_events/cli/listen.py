@@ -112,7 +112,8 @@ def rows(heard: Heard) -> list[tuple[str, ...]]:
             "yes" if inner["is_final"] else "no",
         )]  # fmt: skip
     learner = inner.get("learner") or {}
-    who = str(learner.get("lms_user_id") or learner.get("username") or ("(by e-mail)" if learner.get("email") else ""))
+    named = [about for about, name in (("(by name)", "username"), ("(by e-mail)", "email")) if learner.get(name)]
+    who = str(learner.get("lms_user_id") or (named or [""])[0])
     return [
         (
             *head,

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from commerce_events import identity, topics
 from commerce_events.bus import inbox
@@ -20,7 +20,7 @@ from commerce_events.models import Inbox, Stream
 from consumers.fulfillment import digests, retell
 from consumers.fulfillment.data import Effect, Journey, Line, Step
 from consumers.fulfillment.models import Attempt, Grant
-from consumers.fulfillment.rules.decide import LINES_DISCARDED, ORDER_PAID, ORDER_RESUME
+from consumers.fulfillment.rules.decide import LINES_DISCARDED, ORDER_PAID, ORDER_REFUNDED, ORDER_RESUME
 from consumers.fulfillment.rules.state import WHOLE_ORDER, Pair
 
 __all__ = [
@@ -121,11 +121,17 @@ def discard(
 
 
 def retry_event(inbox_id: int, actor: str) -> bool:
-    """Have an event that is held as a whole tried again, as often as a new one. Returns whether there is such a one."""
+    """Have an event decided again, as often as a new one: one that is held as a whole, or a refund that was refused.
+
+    Returns:
+        Whether there is such a one.
+    """
+    refused = Q(
+        state=Inbox.State.HANDLED, event_type=ORDER_REFUNDED, decision__contains='"source_not_allowed"',
+    ) & ~Q(payload="")  # fmt: skip
     with transaction.atomic():
-        row = Inbox.objects.filter(pk=inbox_id, state=Inbox.State.HELD).first()
-        now = datetime.now(UTC)
-        held = Inbox.objects.filter(pk=inbox_id, state=Inbox.State.HELD)
+        held = Inbox.objects.filter(Q(state=Inbox.State.HELD) | refused, pk=inbox_id)
+        row, now = held.first(), datetime.now(UTC)
         if row is None or not held.update(state=Inbox.State.PENDING, due_at=now, attempts=0, reason=""):
             return False
         Attempt.objects.create(

@@ -1,7 +1,8 @@
 """What waits for a person or has failed, chosen by course, reason, store and state; and to have it all tried again.
 
 Three kinds of things: order **lines** that wait, are held, or have failed; **refunds** that are held although their
-lines still give access (R24); and whole **events** that are held because no attempt on them came to a decision.
+lines still give access (R24); and whole **events** that are held because no attempt on them came to a decision, or
+refunds that were refused because their store was stopped or not allowed (R37).
 """
 from __future__ import annotations
 
@@ -10,12 +11,17 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import orjson
+from django.db.models import QuerySet
 
 from commerce_events.bus import sql
 from commerce_events.models import Inbox, Stream
 from consumers.fulfillment import api
 from consumers.fulfillment.models import Grant
+from consumers.fulfillment.rules.decide import ORDER_REFUNDED
 
+#: Ends that somebody decided on: to try them again, a person must name the reason or the order.
+DECIDED = frozenset({"discarded", "learner_retired"})
+REFUSED = "source_not_allowed"
 #: The states that can be chosen.
 STATES = ("waiting", "held", "failed")
 LINE, REFUND, EVENT = "line", "refund", "event"
@@ -33,6 +39,8 @@ class Choice:
 
     def is_met(self, order_key: str, reason_code: str, course_keys: Iterable[str]) -> bool:
         """By exact comparison: a collation may think two texts alike."""
+        if reason_code in DECIDED and not (self.reason_code or self.order_key):
+            return False
         return (
             self.reason_code in ("", reason_code)
             and self.source in ("", order_key.partition(":")[0])
@@ -53,21 +61,26 @@ class Found:
     course_key: str = ""
     refund_id: str | None = None
     inbox_id: int | None = None
+    is_lost: bool = False  # nobody knows any more who it was for: the order's payload was purged
 
 
 def find(choice: Choice) -> list[Found]:
     """Everything that was chosen, by order. Reads the tables: nothing of this has an index, and it is seldom asked."""
-    found = [*_lines(choice), *(_events(choice) if "held" in choice.states else ())]
+    found = list(_lines(choice))
+    if "held" in choice.states:
+        found += _events(choice, Inbox.objects.filter(state=Inbox.State.HELD), "held")
+    if "failed" in choice.states:
+        found += _events(choice, _refused_refunds(), "failed")
     return sorted(found, key=lambda each: (each.order_key, each.what, each.line_id))
 
 
 def retry(found: Iterable[Found], actor: str, *, is_approved: bool = False) -> Iterator[int]:
-    """Have it decided again; how many things, order by order.
+    """Have it decided again; how many things, order by order. What is lost is left out.
 
     Arguments:
         is_approved: carry held refunds out although a certificate was earned.
     """
-    for each in _by_order(found):
+    for each in _by_order(one for one in found if not one.is_lost):
         source, _, order_id = each[0].order_key.partition(":")
         line_ids = [one.line_id for one in each if one.what == LINE]
         if line_ids:
@@ -104,6 +117,7 @@ def _lines(choice: Choice) -> Iterator[Found]:
     grants = Grant.objects.filter(state__in=choice.states)
     if choice.course_key:
         grants = grants.filter(course_key=choice.course_key)
+    lost = _lost(grants)
     for grant in grants.order_by("pk"):
         if grant.state != "held" or not grant.found:
             refund_id, reason = None, grant.reason
@@ -111,7 +125,18 @@ def _lines(choice: Choice) -> Iterator[Found]:
             refund_id, reason = _held_refund(grant)
         if choice.is_met(grant.order_key, reason, (grant.course_key,)):
             what = LINE if refund_id is None else REFUND
-            yield Found(what, grant.order_key, grant.line_id, grant.state, reason, grant.course_key, refund_id)
+            yield Found(
+                what, grant.order_key, grant.line_id, grant.state, reason, grant.course_key, refund_id,
+                is_lost=what == LINE and grant.pk in lost,
+            )  # fmt: skip
+
+
+def _lost(grants: QuerySet[Grant]) -> set[int]:
+    """Failed lines of nobody: their learner is not in the ledger, and their order's payload is there no more."""
+    nobodys = dict(grants.filter(state="failed", lms_user_id=None).values_list("pk", "stream_id"))
+    told = sql.select(Inbox, ("stream_id",), "stream_id", set(nobodys.values()), extra="payload <> ''")
+    known = {stream_id for (stream_id,) in told}
+    return {pk for pk, stream_id in nobodys.items() if stream_id not in known}
 
 
 def _held_refund(grant: Grant) -> tuple[str | None, str]:
@@ -125,12 +150,18 @@ def _held_refund(grant: Grant) -> tuple[str | None, str]:
     return None, grant.reason
 
 
-def _events(choice: Choice) -> Iterator[Found]:
-    rows = list(Inbox.objects.filter(state=Inbox.State.HELD).order_by("pk"))
+def _refused_refunds() -> QuerySet[Inbox]:
+    rows = Inbox.objects.filter(state=Inbox.State.HANDLED, event_type=ORDER_REFUNDED).exclude(payload="")
+    return rows.filter(decision__contains=f'"{REFUSED}"')
+
+
+def _events(choice: Choice, chosen: QuerySet[Inbox], state: str) -> Iterator[Found]:
+    rows = list(chosen.order_by("pk"))
     keys = dict(sql.select(Stream, ("id", "key"), "id", {row.stream_id for row in rows}))
     for row in rows:
         key = keys[row.stream_id]
         lines = orjson.loads(row.payload or "{}").get("lines") or ()
         courses = sorted({line["course_key"] for line in lines if isinstance(line, dict) and line.get("course_key")})
-        if choice.is_met(key, row.reason, courses):
-            yield Found(EVENT, key, "", "held", row.reason, ", ".join(courses), inbox_id=row.pk)
+        reason = row.reason if state == "held" else REFUSED
+        if choice.is_met(key, reason, courses):
+            yield Found(EVENT, key, "", state, reason, ", ".join(courses), inbox_id=row.pk)

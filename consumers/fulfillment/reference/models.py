@@ -1,9 +1,12 @@
 """Courses and enrollments, as small as they can be. Learners are the accounts of ``django.contrib.auth``."""
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 from commerce_events.bus.fields import DigestField
+from consumers.fulfillment import digests
 
 
 class ReferenceCourse(models.Model):
@@ -25,6 +28,11 @@ class ReferenceCourse(models.Model):
 
     def __str__(self) -> str:
         return self.course_key
+
+    def save(self, **more: Any) -> None:  # type: ignore[override]
+        """Whoever makes a course need not know that it is found by a digest."""
+        self.digest = digests.of_course(self.course_key)
+        super().save(**more)
 
 
 class ReferenceEnrollment(models.Model):

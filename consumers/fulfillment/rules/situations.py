@@ -63,7 +63,7 @@ SITUATIONS = (
         ("the course key cannot be read", "failed", "course_key_invalid", STORE),
         ("the course does not offer the mode", "failed", "mode_not_found", OPERATOR),
         ("a filter refuses to enroll", "failed", "blocked_by_filter", OPERATOR),
-        ("neither course and mode nor a known SKU", "failed", "unknown_product", STORE),
+        ("neither course and mode nor a known SKU", "failed", "unknown_product", OPERATOR),
         ("no module serves the kind of product", "failed", "unsupported_product", OPERATOR),
         ("a credit seat without its provider", "failed", "credit_provider_missing", STORE),
         ("the store is not on the allow-list", "failed", "source_not_allowed", OPERATOR),

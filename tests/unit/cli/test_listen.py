@@ -7,6 +7,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -16,8 +17,9 @@ from confluent_kafka import Producer
 
 from commerce_events import topics, wire
 from commerce_events.bus.client import StoreClient
+from commerce_events.bus.reader import Heard
 from commerce_events.cli import main
-from commerce_events.cli.listen import COLUMNS
+from commerce_events.cli.listen import COLUMNS, rows
 from commerce_events.contract import examples
 from commerce_events.testing import builders
 from tests.engines.broker import Broker
@@ -162,3 +164,10 @@ def test_a_refusal_is_told_and_reading_goes_on(there: Topics, hook: Any) -> None
     assert ended.stderr.count("answered 500") == 4
     nobody = there.listen("--format", "ndjson", "--forward-to", "http://127.0.0.1:9/", "--count", "1")
     assert "does not answer" in nobody.stderr
+
+
+def test_the_table_names_nobody_by_name_either() -> None:
+    body = builders.order_paid("4", username="somebody")
+    heard = Heard("t", 0, 0, datetime.now(UTC), "shop:4", topics.ORDER_PAID_TYPE, "id", body)
+    ((*_, who, _, _, _),) = rows(heard)
+    assert who == "(by name)"

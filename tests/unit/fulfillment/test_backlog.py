@@ -14,7 +14,8 @@ from consumers.fulfillment import api
 from consumers.fulfillment.models import Attempt
 from consumers.fulfillment.reference.gateway import ReferenceGateway
 from consumers.fulfillment.reference.models import ReferenceEnrollment
-from tests.unit.fulfillment.site import DEMO, Site, learner, line, paid, refunded
+from consumers.fulfillment.rules.policy import Policy, Source
+from tests.unit.fulfillment.site import DEMO, OTHER, Site, learner, line, paid, refunded
 
 LATE = "course-v1:edX+Late+2026"
 
@@ -152,6 +153,45 @@ def test_a_refund_that_was_held_as_an_event_leaves_the_access_when_it_is_given_u
     assert site.current("100")["1", "revoke", "r1"] == ("retained", "discarded")
     assert site.seat(ada) == "verified"
     assert Inbox.objects.filter(state="discarded").count() == 1
+
+
+def test_a_refund_that_was_refused_while_its_store_was_stopped_is_decided_again(site: Site) -> None:
+    ada = site.user("ada")
+    site.deliver(paid("100", ada), paid("101", ada, line("1", OTHER)))
+    policy, site.handler.policy = site.handler.policy, Policy(sources={"other": Source()})
+    site.deliver(refunded("100"))
+    assert site.current("100")["1", "fulfill", None] == ("completed", "ok")
+    assert site.current("100")[None, "revoke", "r1"] == ("failed", "source_not_allowed")
+    site.handler.policy = policy
+    site.deliver(refunded("100"))
+    assert site.seat(ada) == "verified", "to send it again is no help: it is known"
+    rows = asked("--source", "shop", "--reason", "source_not_allowed", "--yes")
+    assert names(rows) == [("event", "shop:100", "", "source_not_allowed")]
+    site.work()
+    assert site.current("100")["1", "revoke", "r1"] == ("revoked", "ok")
+    assert site.seats() == {(ada.pk, OTHER): "verified"}
+    assert asked("--all") == [] == asked("--discard", "--all")
+
+
+def test_what_a_person_gave_up_is_tried_again_only_by_its_name(site: Site) -> None:
+    site.deliver(paid("1", learner(email="nobody@example.com")))
+    asked("--discard", "--state", "waiting", "--yes")
+    site.work()
+    assert asked("--all", "--yes") == []
+    assert [row["order_key"] for row in asked("--reason", "discarded")] == ["shop:1"]
+    assert [row["order_key"] for row in asked("--order", "shop:1")] == ["shop:1"]
+
+
+def test_who_a_purged_order_was_for_nobody_knows(site: Site) -> None:
+    site.deliver(paid("1", learner(email="nobody@example.com")), paid("2", site.user("ada"), line("1", LATE)))
+    asked("--discard", "--state", "waiting", "--yes")
+    site.work()
+    Inbox.objects.update(payload="")
+    said = StringIO()
+    call_command("commerce_retry", "--order", "shop:1", "--yes", stdout=StringIO(), stderr=said)
+    assert "1 cannot be" in said.getvalue() and "0 are decided again" in said.getvalue()
+    (row,) = asked("--order", "shop:2")
+    assert not row["is_lost"], "the ledger knows the learner of a line that failed later"
 
 
 def test_what_is_over_is_not_tried_again(site: Site) -> None:

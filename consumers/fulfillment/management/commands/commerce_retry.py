@@ -29,12 +29,13 @@ examples:
   manage.py commerce_retry --order shop:100 --approve --yes             a refund held for a certificate, too
   manage.py commerce_retry --discard --state waiting --source old-shop --yes
 
+What a person gave up, and what ended with its learner's account, is not among all: name its reason or its order.
 A retry counts from the beginning again. A line that is given up ends as failed, discarded; a refund that is given up
 leaves the access. The consumers must run for it to happen; who asked is kept with each order.
 
 exit codes:
 """ + "\n".join(f"  {code}  {text}" for code, text in EXIT.items())
-COLUMNS = ("what", "order_key", "line_id", "state", "reason_code", "course_key", "refund_id")
+COLUMNS = ("what", "order_key", "line_id", "state", "reason_code", "course_key", "refund_id", "is_lost")
 DONE = {
     (False, False): "would be decided again", (False, True): "are decided again",
     (True, False): "would be given up", (True, True): "are given up",
@@ -83,6 +84,13 @@ class Command(CommerceCommand):
         if text:
             self.stdout.write(text)
         if options["format"] == "table":
+            lost = sum(each.is_lost for each in found)
+            if lost and not options["discard"]:
+                self.stderr.write(
+                    f"{lost} cannot be: their order's payload was purged, and nobody knows who they were for. Have the "
+                    "store sell them again."
+                )
+                found = [each for each in found if not each.is_lost]
             self.stderr.write(f"{len(found)} {DONE[options['discard'], options['yes']]}.")
             if not options["yes"]:
                 self.stderr.write("Nothing was changed. Say --yes to do it.")
@@ -108,5 +116,5 @@ class Command(CommerceCommand):
         progress, done = Progress(self.stderr), 0
         for count in steps:
             done += count
-            progress.show("asked for", done / len(found))
+            progress.show("asked for", min(1.0, done / len(found)))
         progress.close()

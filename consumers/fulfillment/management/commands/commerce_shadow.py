@@ -96,7 +96,8 @@ class Command(CommerceCommand):
         if said is True or (said and (not options["source"] or options["source"] in said)):
             raise OperatorError(
                 "shadow mode is still on: everything would only be decided again",
-                hint="Set COMMERCE_FULFILLMENT['SHADOW'] = False and start the consumers again; then act.",
+                hint="Take the store out of COMMERCE_FULFILLMENT['SHADOW'], start the consumers again, and act; "
+                "--source names it while others stay in shadow mode.",
             )
         if options["yes"]:
             done = sum(shadow.act(options["source"], options["by"] or getpass.getuser()))
