@@ -29,7 +29,7 @@ class ReferenceCourse(models.Model):
     def __str__(self) -> str:
         return self.course_key
 
-    def save(self, **more: Any) -> None:  # type: ignore[override]
+    def save(self, **more: Any) -> None:
         """Whoever makes a course need not know that it is found by a digest."""
         self.digest = digests.of_course(self.course_key)
         super().save(**more)

@@ -106,9 +106,7 @@ class Site:
         return get_user_model().objects.create_user(name, **{"email": f"{name}@example.com", **more})
 
     def course(self, key: str = DEMO, modes: Iterable[str] = ("audit", "verified"), **more: Any) -> None:
-        ReferenceCourse.objects.create(
-            digest=digests.of_course(key), course_key=key, modes=dict.fromkeys(modes), **more
-        )
+        ReferenceCourse.objects.create(course_key=key, modes=dict.fromkeys(modes), **more)
 
     def set_seat(self, user: Any, mode: str | None, course_key: str = DEMO) -> None:
         """Somebody else – staff, the learner – changes an enrollment; None: unenrolls."""
