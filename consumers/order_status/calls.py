@@ -7,6 +7,7 @@ is held for a person. The calls of one hook about one order are made one after t
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -56,11 +57,25 @@ def make(now: datetime, options: conf.Options) -> int:
     claimed = _claimed(now, options)
     if not claimed:
         return 0
+    began = time.monotonic()
     with ThreadPoolExecutor(AT_ONCE, "call") as pool:
         said = list(pool.map(lambda call: _made(call, options), claimed))
+    now += timedelta(seconds=time.monotonic() - began)
     for call, (error, is_held) in zip(claimed, said, strict=True):
-        _note(call, error, is_held, options)
+        _note(call, error, is_held, options, now)
     return len(claimed)
+
+
+def retry(ids: Iterable[int]) -> int:
+    """Make calls again that are held, as if they were new; how many."""
+    held = Call.objects.filter(pk__in=list(ids), state=Call.State.HELD)
+    return held.update(state=Call.State.PENDING, due_at=datetime.now(UTC), attempts=0)
+
+
+def discard(ids: Iterable[int]) -> int:
+    """Give calls up that are held or pending; how many."""
+    open_ = Call.objects.filter(pk__in=list(ids), state__in=[Call.State.HELD, Call.State.PENDING])
+    return open_.update(state=Call.State.DISCARDED, due_at=None, settled_at=datetime.now(UTC))
 
 
 def _calls(
@@ -97,16 +112,18 @@ def _claimed(now: datetime, options: conf.Options) -> list[Call]:
         pending = Call.objects.filter(state=Call.State.PENDING)
         due = pending.filter(due_at__lte=now).order_by("due_at", "pk").select_for_update(skip_locked=True)
         found = list(due[: AT_ONCE * 4])
-        queues = {bytes(call.queue) for call in found}
-        first = dict(pending.filter(queue__in=queues).values_list("queue").annotate(first=Min("pk")))
-        firsts = set(first.values())
-        claimed = [call for call in found if call.pk in firsts][:AT_ONCE]
+        first = dict(
+            pending.filter(queue__in={bytes(call.queue) for call in found}).values_list("queue").annotate(Min("pk"))
+        )
+        claimed = [call for call in found if call.pk == first[bytes(call.queue)]][:AT_ONCE]
+        waits = dict(pending.filter(pk__in=first.values(), due_at__gt=now).values_list("queue", "due_at"))
+        for call in found:
+            if call.pk != first[bytes(call.queue)]:  # it comes up again behind the one before it
+                behind = (waits.get(bytes(call.queue)) or now) + timedelta(seconds=1)
+                Call.objects.filter(pk=call.pk).update(due_at=behind)
         Call.objects.filter(pk__in=[call.pk for call in claimed]).update(
             due_at=now + timedelta(seconds=options.timeout * 3) + GRACE
         )
-        # what stands behind another call comes up again with it
-        later = [call.pk for call in found if call.pk not in firsts]
-        Call.objects.filter(pk__in=later).update(due_at=now + timedelta(seconds=1))
     return claimed
 
 
@@ -128,8 +145,7 @@ def _made(call: Call, options: conf.Options) -> tuple[str, bool]:
     return "", False
 
 
-def _note(call: Call, error: str, is_held: bool, options: conf.Options) -> None:
-    now = datetime.now(UTC)
+def _note(call: Call, error: str, is_held: bool, options: conf.Options, now: datetime) -> None:
     mine = Call.objects.filter(pk=call.pk, state=Call.State.PENDING)
     if not error:
         mine.update(state=Call.State.DONE, due_at=None, settled_at=now, error="", attempts=call.attempts + 1)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.utils.module_loading import import_string
 
+from commerce_events import entries
+from commerce_events.entries import ANYTHING, SLUG, Kind, listed, mapping, number
 from commerce_events.exceptions import OperatorError
 from consumers.order_status.hooks import Hook
 
@@ -24,6 +25,19 @@ DEFAULTS: dict[str, Any] = {
     "CALL_TIMEOUT": 10,  # seconds that a store has to answer one call
     "CALL_SECONDS": [10, 60, 300, 1800, 7200, 21600],  # waits between the attempts of a call; then a person must look
 }
+#: What each of them may be.
+ENTRIES: dict[str, Kind] = {
+    "SOURCES": listed(SLUG, such_as=["shop"]),
+    "RESEND_MINUTES": listed(number(0.01, 100_000), least=1),
+    "NO_RESULT_MINUTES": number(0.01, 100_000),
+    "NOT_FINAL_HOURS": number(0.01, 100_000),
+    "HOOKS": mapping(
+        mapping(mapping(ANYTHING)), keys=SLUG,
+        such_as={"shop": {"tell": {"HOOK": "package.module.Hook", "SECRET": "env:SHOP_SECRET"}}},
+    ),
+    "CALL_TIMEOUT": number(0.1, 600),
+    "CALL_SECONDS": listed(number(0.01, 10_000_000), least=1),
+}  # fmt: skip
 #: A value of a hook that begins so is read from the environment.
 ENVIRONMENT = "env:"
 
@@ -51,21 +65,14 @@ def options() -> Options:
     Raises:
         OperatorError: an entry is unknown or cannot be right.
     """
-    said: Mapping[str, Any] = getattr(settings, "COMMERCE_ORDER_STATUS", {})
-    unknown = sorted(said.keys() - DEFAULTS.keys())
-    if unknown:
-        raise OperatorError(
-            f"COMMERCE_ORDER_STATUS has unknown entries: {', '.join(unknown)}",
-            hint=f"Known are: {', '.join(sorted(DEFAULTS))}.",
-        )
-    merged = {**DEFAULTS, **said}
+    merged = entries.read("COMMERCE_ORDER_STATUS", DEFAULTS, ENTRIES)
     return Options(
         sources=frozenset(merged["SOURCES"]),
-        resend=_waits(merged, "RESEND_MINUTES", 60),
+        resend=tuple(timedelta(minutes=wait) for wait in merged["RESEND_MINUTES"]),
         no_result=timedelta(minutes=merged["NO_RESULT_MINUTES"]),
         not_final=timedelta(hours=merged["NOT_FINAL_HOURS"]),
         timeout=float(merged["CALL_TIMEOUT"]),
-        calls=_waits(merged, "CALL_SECONDS", 1),
+        calls=tuple(timedelta(seconds=wait) for wait in merged["CALL_SECONDS"]),
         hooks=merged["HOOKS"],
     )
 
@@ -98,12 +105,3 @@ def _read(value: Any, where: str) -> Any:
     if not os.environ.get(name):
         raise OperatorError(f"{where} names {name}, which is not in the environment", hint=f"Set {name} and restart.")
     return os.environ[name]
-
-
-def _waits(merged: Mapping[str, Any], name: str, unit: float) -> tuple[timedelta, ...]:
-    said = merged[name]
-    if not isinstance(said, Sequence) or isinstance(said, str) or not said or any(wait <= 0 for wait in said):
-        raise OperatorError(
-            f"COMMERCE_ORDER_STATUS[{name!r}] is no list of waits", hint=f"Such as {DEFAULTS[name]}: each above 0."
-        )
-    return tuple(timedelta(seconds=wait * unit) for wait in said)

@@ -7,10 +7,11 @@ this heals both, an event that was lost on its way there and a result that was l
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from commerce_events.bus import inbox, outbox
 from commerce_events.models import Stream
@@ -45,6 +46,18 @@ def _again(event: Publication, now: datetime, options: conf.Options) -> bool:
         if not outbox.again(event.batch_id):
             log.error("%s cannot be sent again: the outbox no longer keeps it", event.order_key)
     return True
+
+
+def at_once(events: Iterable[Publication], now: datetime) -> int:
+    """Send these again because a person asks for it, whether they were answered or not; how many were still there."""
+    sent = 0
+    for event in events:
+        with transaction.atomic():
+            Stream.objects.select_for_update().get(pk=inbox.stream_of(event.order_key))
+            if outbox.again(event.batch_id):
+                Publication.objects.filter(pk=event.pk).update(sends=F("sends") + 1)
+                sent += 1
+    return sent
 
 
 def alarms(now: datetime, options: conf.Options, most: int = ROUND) -> int:
