@@ -37,6 +37,23 @@ def java(arguments: list[str], folder: Path) -> None:
     run(["mvn", "-q", "-B", "compile", "exec:java", f"-Dexec.args={' '.join(arguments)}"], folder)
 
 
+def php(arguments: list[str], folder: Path) -> None:
+    installed = subprocess.run(
+        ["composer", "install", "--no-interaction", "--quiet"], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+    if installed.returncode != 0:
+        pytest.skip(f"composer cannot install the Avro library: {installed.stderr.strip()[-200:]}")
+    run(["php", "publish-order.php", *arguments], folder)
+
+
+def without_php() -> str:
+    """Why the PHP example cannot run here; empty if it can."""
+    if not (shutil.which("php") and shutil.which("composer")):
+        return "needs PHP and composer"
+    modules = subprocess.run(["php", "-m"], capture_output=True, text=True, check=False).stdout.split()
+    return "" if "rdkafka" in modules else "needs the PHP extension rdkafka"
+
+
 def read(broker: Broker, topic: str, count: int) -> list[Message]:
     """So many messages of a topic, whatever the partition."""
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "reader", "enable.auto.commit": False})
@@ -80,6 +97,19 @@ def test_every_language_puts_an_order_on_the_same_partition(broker: Broker, pref
     for program in (python, node, java):
         publish(program, broker, topic, tmp_path)
     messages = read(broker, topic, 3)
+    for message in messages:
+        check(message, "1042")
+    assert len({message.partition() for message in messages}) == 1
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.skipif(bool(without_php()), reason=without_php())
+def test_php_puts_it_there_too(broker: Broker, prefix: str, tmp_path: Path) -> None:
+    topic = topics.full_topic(topics.ORDER_TOPIC, prefix)
+    for program in (python, php):
+        publish(program, broker, topic, tmp_path)
+    messages = read(broker, topic, 2)
     for message in messages:
         check(message, "1042")
     assert len({message.partition() for message in messages}) == 1
