@@ -19,6 +19,7 @@ COMMANDS = {
     "trigger": "commerce_events.cli.trigger:trigger",
     "validate": "commerce_events.cli.validate:validate",
     "dev": "commerce_events.cli.dev:dev",
+    "gateway": "commerce_events.cli.gateway:gateway",
 }
 
 INSTALL = "pip install 'openedx-commerce-events[cli]'"

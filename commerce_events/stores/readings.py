@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import transaction
+
 from commerce_events import identity
-from commerce_events.bus import sql
+from commerce_events.bus import script, sql
 from commerce_events.stores.adapter import Ask, Reading
 from commerce_events.stores.models import OpenAsk
 from commerce_events.stores.orders import tell
@@ -27,6 +29,15 @@ def use(source: str, readings: Iterable[Reading], now: datetime) -> int:
             events += len(tell(source, reading, now))
         elif isinstance(reading, Ask):
             remember(source, reading, now)
+    return events
+
+
+def rehearsed(source: str, readings: Iterable[Reading], now: datetime) -> int:
+    """How many events would go out; nothing is written."""
+    with transaction.atomic(), script.gathered():
+        events = use(source, readings, now)
+        script.forget()
+        transaction.set_rollback(True)
     return events
 
 

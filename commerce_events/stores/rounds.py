@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import connection
 
 from commerce_events.bus.failures import is_transient, summary
+from commerce_events.bus.health import Health
 from commerce_events.bus.lease import Lease
 from commerce_events.bus.run import POLL, utc_now
 from commerce_events.bus.sources import Sources
@@ -22,6 +23,8 @@ from commerce_events.stores.models import Delivery
 
 log = logging.getLogger(__name__)
 
+#: What these rounds are called where stages are named.
+STAGE = "stores"
 #: Seconds after which another process may go on where one has died.
 LEASE = 120.0
 #: Deliveries of a store that goes on, in one round.
@@ -34,7 +37,7 @@ class Rounds:
     def __init__(self, stores: dict[str, Store], clock: Callable[[], datetime] = utc_now) -> None:
         self.stores, self.clock = stores, clock
         self.sources = Sources()
-        self.lease = Lease("stores", LEASE)
+        self.lease = Lease(STAGE, LEASE)
 
     def once(self) -> int:
         """One round; how much was done. Nothing where another process has the lease."""
@@ -52,7 +55,7 @@ class Rounds:
         done += asks.answer(store, self.clock)
         if sweep.is_due(store, self.clock()):
             try:
-                done += sweep.sweep(store, self.clock).readings
+                done += sweep.sweep(store, self.clock, seen=lambda _: self.lease.hold()).readings
             except Exception as error:
                 if is_transient(error) and not isinstance(error, CommerceEventsError):
                     raise  # our own database
@@ -70,16 +73,26 @@ class Rounds:
                 deliveries.set_aside(verdict)
         return len(waiting)
 
-    def run(self, is_over: Callable[[float], bool]) -> None:
-        """Round after round. ``is_over`` waits so many seconds and says whether this is the end."""
+    def run(self, rest: Callable[[float], bool], health: Health, until_idle: bool = False) -> None:
+        """Round after round.
+
+        Arguments:
+            rest: waits so many seconds and says whether this is the end.
+            until_idle: end when a round had nothing to do.
+        """
         wait = 0.0
-        while not is_over(wait):
+        while not rest(wait):
             try:
-                wait = 0.0 if self.once() else POLL
+                done = self.once()
+                health.beat(STAGE)
+                if until_idle and not done:
+                    break
+                wait = 0.0 if done else POLL
             except Exception as error:
                 if not is_transient(error):
                     raise
                 log.warning("stores wait: the database does not answer: %s", summary(error))
+                health.waiting(STAGE, "the database does not answer")
                 connection.close()
                 wait = 5.0
         self.lease.release()

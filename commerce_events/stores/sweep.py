@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from commerce_events import identity
 from commerce_events.bus.failures import is_transient, summary
 from commerce_events.exceptions import CommerceEventsError, ContractError
-from commerce_events.stores.adapter import Reading
+from commerce_events.stores.adapter import Ask, Reading
 from commerce_events.stores.asks import pause
 from commerce_events.stores.conf import Store
 from commerce_events.stores.models import Sweep
 from commerce_events.stores.orders import note
-from commerce_events.stores.readings import use
+from commerce_events.stores.readings import rehearsed, use
 from commerce_events.stores.snapshot import Notice, Snapshot
 from commerce_events.stores.transactions import settled
 
@@ -40,8 +40,12 @@ class Swept:
 
 def row(source: str, now: datetime) -> Sweep:
     """How far a store was swept. One that is new begins now: older orders are a person's decision."""
-    digest = identity.text_digest("sweep", source)
-    return Sweep.objects.get_or_create(digest=digest, defaults={"source": source, "since": now, "due_at": now})[0]
+    fresh = {"source": source, "since": now, "due_at": now}
+    return Sweep.objects.get_or_create(digest=_digest(source), defaults=fresh)[0]
+
+
+def _digest(source: str) -> bytes:
+    return identity.text_digest("sweep", source)
 
 
 def is_due(store: Store, now: datetime) -> bool:
@@ -50,26 +54,32 @@ def is_due(store: Store, now: datetime) -> bool:
 
 
 def sweep(
-    store: Store, clock: Callable[[], datetime], since: datetime | None = None,
+    store: Store, clock: Callable[[], datetime], since: datetime | None = None, is_dry: bool = False,
     seen: Callable[[int], object] = lambda readings: None,
 ) -> Swept:  # fmt: skip
     """Ask a store what has changed since the last sweep, or since a time that a person names.
 
     Arguments:
+        is_dry: only count what would go out.
         seen: called after each reading with how many there were.
 
     Raises:
         TransientError, OperatorError: as ``Adapter.changed``; what was found until then is written.
     """
-    began = clock()
+    began, swept = clock(), Swept()
+    if is_dry:
+        known = Sweep.objects.filter(digest=_digest(store.source)).first()
+        for reading in store.adapter.changed(since or (known.since if known else began) - OVERLAP):
+            _count(store, reading, clock(), swept)
+            seen(swept.readings)
+        return swept
     known = row(store.source, began)
-    swept = Swept()
     try:
-        for reading in store.adapter.changed(since if since is not None else known.since - OVERLAP):
+        for reading in store.adapter.changed(since or known.since - OVERLAP):
             _use(store.source, reading, clock(), swept)
             seen(swept.readings)
     except Exception as error:
-        if not is_transient(error) or isinstance(error, CommerceEventsError):
+        if isinstance(error, CommerceEventsError) or not is_transient(error):
             _failed(known, error, clock())
         raise
     if since is None or since <= known.since:
@@ -79,6 +89,15 @@ def sweep(
     if swept.events:
         log.warning("store %s: the sweep found %d events that no delivery brought", store.source, swept.events)
     return swept
+
+
+def _count(store: Store, reading: Reading, now: datetime, swept: Swept) -> None:
+    swept.readings += 1
+    try:
+        readings = store.adapter.fetch(reading) if isinstance(reading, Ask) else [reading]
+        swept.events += rehearsed(store.source, readings, now)
+    except ContractError:
+        swept.broken += 1
 
 
 def _use(source: str, reading: Reading, now: datetime, swept: Swept) -> None:

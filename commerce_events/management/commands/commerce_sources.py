@@ -108,9 +108,9 @@ class Command(CommerceCommand):
 
 
 def _allowed(settings: BusSettings) -> set[str]:
-    """The stores that the handlers serve."""
+    """The stores that the handlers serve, and those that this installation listens to."""
     known = handlers.load(settings.handlers).values()
-    return {name for handler in known for name in getattr(handler, "sources", ())}
+    return {*settings["STORES"], *(name for handler in known for name in getattr(handler, "sources", ()))}
 
 
 def _described(name: str, source: Source | None, settings: BusSettings) -> dict[str, Any]:

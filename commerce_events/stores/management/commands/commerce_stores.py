@@ -1,0 +1,280 @@
+"""``manage.py commerce_stores``: what stores have sent, what waits for them or for a person, and the work beside."""
+
+from __future__ import annotations
+
+import getpass
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError
+from django.db.models import QuerySet
+
+from commerce_events.bus.health import Health
+from commerce_events.exceptions import OperatorError, TransientError
+from commerce_events.listing import FORMATS, listed
+from commerce_events.management.command import CommerceCommand
+from commerce_events.management.progress import Progress
+from commerce_events.stores import conf, deliveries, overview, sweep
+from commerce_events.stores.models import Delivery, Notice, OpenAsk
+from commerce_events.stores.rounds import STAGE, Rounds
+
+#: Exit codes, and what they say. Stable, and the same as those of commerce-events.
+EXIT = {
+    0: "done, or stopped as asked; without --yes: said what would be done",
+    2: "the command line is wrong",
+    3: "an operator must act: configuration, the database, a store that refuses our key",
+    6: "some deliveries still cannot be used, and stay as they are",
+    7: "a store does not answer; the same command can succeed later",
+}
+EPILOG = """
+examples:
+  manage.py commerce_stores                              every store, and what waits of it
+  manage.py commerce_stores work                         answer questions, sweep; runs until it is stopped
+  manage.py commerce_stores deliveries                   what was set aside, and why
+  manage.py commerce_stores show 7 --bytes --show-personal-data
+  manage.py commerce_stores redo --all                   which of them can be used now (changes nothing)
+  manage.py commerce_stores redo --all --reason contract_broken --yes
+  manage.py commerce_stores discard 7 8 --because 'test orders' --yes
+  manage.py commerce_stores notices                      what a person should see
+  manage.py commerce_stores seen 3 4 --yes
+  manage.py commerce_stores sweep campus-shop --since 2026-01-31T00:00:00Z    what would go out (changes nothing)
+
+To pause or stop a store: manage.py commerce_sources.
+
+exit codes:
+""" + "\n".join(f"  {code}  {text}" for code, text in EXIT.items())
+KEPT = (Delivery.State.SET_ASIDE, Delivery.State.RECEIVED)
+SWEPT = ("source", "since", "readings", "events", "broken", "done")
+
+
+class Command(CommerceCommand):
+    """Look, decide, work."""
+
+    help = "Stores: what waits of them, deliveries set aside, notices; and the work beside the web server."
+    epilog = EPILOG
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """One sub-command each; none means list."""
+        actions = parser.add_subparsers(dest="action", metavar="list|work|deliveries|show|redo|discard|notices|…")
+        parser.set_defaults(
+            action="list", format="table", source=None, reason=None, ids=[], all=True, yes=False, by="", limit=100
+        )
+        listing = actions.add_parser("list", help="every store, and what waits of it")
+        working = actions.add_parser("work", help="answer questions, sweep, take what waited of stores that go on")
+        working.add_argument("--until-idle", action="store_true", help="end when nothing is left to do")
+        working.add_argument("--health-file", default="", help="file that says ok while this gets on")
+        keeping = actions.add_parser("deliveries", help="deliveries that were kept, the newest first")
+        keeping.add_argument("--state", choices=(*Delivery.State.values, "all"), default="set_aside", help="which")
+        showing = actions.add_parser("show", help="one delivery: when it came, why it waits, what it would say now")
+        showing.add_argument("id", type=int, metavar="ID", help="number of the delivery")
+        showing.add_argument("--bytes", action="store_true", help="the body and the headers as they came")
+        showing.add_argument("--show-personal-data", action="store_true", help="needed for --bytes: they name a buyer")
+        redoing = actions.add_parser("redo", help="use deliveries now, after what was wrong with them was mended")
+        discarding = actions.add_parser("discard", help="give deliveries up, and forget their bytes")
+        discarding.add_argument("--because", required=True, metavar="TEXT", help="for the record; nobody's name")
+        noticing = actions.add_parser("notices", help="what a person should see, the newest first")
+        noticing.add_argument("--seen", action="store_true", help="those that were seen, too")
+        seeing = actions.add_parser("seen", help="notices that a person has seen")
+        asking = actions.add_parser("asks", help="questions to stores that are open, the oldest first")
+        sweeping = actions.add_parser("sweep", help="ask stores now what has changed")
+        sweeping.add_argument("source", nargs="?", metavar="STORE", help="its slug; without it, every store")
+        sweeping.add_argument("--since", type=_time, metavar="TIME", help="instead of where the last sweep ended")
+        for each in (redoing, discarding, seeing):
+            each.add_argument("ids", type=int, nargs="*", metavar="ID", help="numbers, as listed")
+            each.add_argument("--all", action="store_true", default=False, help="all that are listed")
+        for each in (redoing, discarding, seeing, sweeping):
+            each.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
+            each.add_argument("--by", default="", help="who decides, for the record (default: the user of this shell)")
+        for each in (keeping, redoing, discarding, noticing, seeing, asking):
+            each.add_argument("--source", metavar="STORE", help="of this store alone")
+        for each in (keeping, redoing, discarding):
+            each.add_argument("--reason", help="only those set aside for this reason, e.g. contract_broken")
+        for each in (keeping, noticing, asking):
+            each.add_argument("--limit", type=int, default=100, help="so many at most (default 100)")
+        for each in (listing, working, keeping, showing, redoing, discarding, noticing, seeing, asking, sweeping):
+            each.add_argument("--format", choices=FORMATS, default="table")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Do what was asked; the exit code tells the truth."""
+        try:
+            getattr(self, f"_{options['action']}")(options)
+        except OperatorError as error:
+            raise CommandError(f"{error}\n{error.hint}", returncode=3) from error
+        except TransientError as error:
+            raise CommandError(f"{error}\nNothing is lost: it is asked again.", returncode=7) from error
+        except DatabaseError as error:
+            said = f"the database does not answer ({type(error).__name__})"
+            raise CommandError(f"{said}\nIs it running and migrated? `manage.py migrate`", returncode=3) from error
+
+    # ----------------------------------------------------------------------------------------------------- looking
+
+    def _list(self, options: dict[str, Any]) -> None:
+        records = list(overview.stores(conf.stores()))
+        self._print(records, overview.STORES, options, "No store: COMMERCE_EVENTS['STORES'] names them.")
+        if options["format"] == "table" and any(record["set_aside"] or record["notices"] for record in records):
+            self.stderr.write("Look at them: commerce_stores deliveries, commerce_stores notices")
+
+    def _deliveries(self, options: dict[str, Any]) -> None:
+        rows = _of(Delivery.objects.order_by("-pk"), options)
+        if options["state"] != "all":
+            rows = rows.filter(state=options["state"])
+        found = overview.deliveries(rows[: options["limit"]])
+        self._print(found, overview.DELIVERIES, options, f"No delivery is {options['state']}.")
+
+    def _show(self, options: dict[str, Any]) -> None:
+        if options["bytes"] and not options["show_personal_data"]:
+            raise CommandError("--bytes may show a buyer's address: say --show-personal-data too", returncode=2)
+        row = Delivery.objects.filter(pk=options["id"]).first()
+        if row is None:
+            raise OperatorError(
+                f"there is no delivery {options['id']}", hint="`commerce_stores deliveries` lists them."
+            )
+        (facts,) = overview.deliveries([row])
+        store = conf.stores().get(row.source)
+        if store is not None and row.raw is not None:
+            said = deliveries.judged(store, row).said
+            facts["now"] = said.reason or ", ".join(sorted(type(reading).__name__ for reading in said.readings))
+        if options["bytes"]:
+            raw = bytes(row.raw or b"")
+            facts |= {"headers": row.headers, "raw": raw.decode("utf-8", "backslashreplace")}
+        if options["format"] == "table":
+            self.stdout.write("\n".join(f"{name:14}{'' if text is None else text}" for name, text in facts.items()))
+        else:
+            self._print([facts], tuple(facts), options, "")
+
+    def _notices(self, options: dict[str, Any]) -> None:
+        rows = _of(Notice.objects.order_by("-pk"), options)
+        if not options["seen"]:
+            rows = rows.filter(seen_at=None)
+        self._print(overview.notices(rows[: options["limit"]]), overview.NOTICES, options, "Nothing to see.")
+
+    def _asks(self, options: dict[str, Any]) -> None:
+        rows = _of(OpenAsk.objects.order_by("due_at", "pk"), options)
+        self._print(overview.asks(rows[: options["limit"]]), overview.ASKS, options, "No open questions.")
+
+    # ---------------------------------------------------------------------------------------------------- deciding
+
+    def _redo(self, options: dict[str, Any]) -> None:
+        known, rows, still = conf.stores(), self._chosen(Delivery.objects.filter(state__in=KEPT), options), 0
+        records, progress = [], Progress(self.stderr)
+        for number, row in enumerate(rows, 1):
+            if row.source not in known:
+                raise OperatorError(
+                    f"no store is called {row.source!r}", hint="Put it back, or discard its deliveries."
+                )
+            verdict = deliveries.judged(known[row.source], row)
+            left = deliveries.redo(verdict, _by(options), _now()) if options["yes"] else verdict.said.reason
+            still += bool(left)
+            records += overview.deliveries([row])
+            records[-1]["state"] = left or ("done" if options["yes"] else "can be used")
+            progress.show("redo", number / len(rows))
+        progress.close()
+        self._print(records, overview.DELIVERIES, options, "No delivery waits.")
+        self._dry(options, "--yes uses what can be used.")
+        if still:
+            raise CommandError(f"{still} of {len(rows)} still cannot be used", returncode=6)
+
+    def _discard(self, options: dict[str, Any]) -> None:
+        rows = self._chosen(Delivery.objects.filter(state__in=KEPT), options)
+        records = overview.deliveries(rows)
+        if options["yes"]:
+            deliveries.discard(rows, f"{_by(options)}: {options['because']}", _now())
+            for record in records:
+                record["state"] = "discarded"
+        self._print(records, overview.DELIVERIES, options, "No delivery waits.")
+        self._dry(options, "--yes discards them.")
+
+    def _seen(self, options: dict[str, Any]) -> None:
+        rows = self._chosen(Notice.objects.filter(seen_at=None), options)
+        if options["yes"]:
+            chosen = Notice.objects.filter(pk__in=[row.pk for row in rows], seen_at=None)
+            chosen.update(seen_at=_now(), seen_by=_by(options)[:150])
+        self._print(overview.notices(rows), overview.NOTICES, options, "Nothing to see.")
+        self._dry(options, "--yes marks them as seen.")
+
+    def _chosen(self, rows: QuerySet[Any], options: dict[str, Any]) -> Sequence[Any]:
+        if bool(options["ids"]) == options["all"]:
+            raise CommandError("say which: numbers, or --all", returncode=2)
+        rows = _of(rows.order_by("pk"), options)
+        chosen = list(rows.filter(pk__in=options["ids"]) if options["ids"] else rows)
+        missing = sorted(set(options["ids"]) - {row.pk for row in chosen})
+        if missing:
+            raise OperatorError(
+                f"not among those that wait: {', '.join(map(str, missing))}",
+                hint="They are settled, or of another store.",
+            )
+        return chosen
+
+    # ----------------------------------------------------------------------------------------------------- working
+
+    def _work(self, options: dict[str, Any]) -> None:
+        rounds, health, over = Rounds(conf.stores()), Health(options["health_file"], [STAGE]), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(number, lambda *_: over.set())
+        try:
+            rounds.run(over.wait, health, until_idle=options["until_idle"])
+        finally:
+            health.close()
+
+    def _sweep(self, options: dict[str, Any]) -> None:
+        known = conf.stores()
+        if options["source"] and options["source"] not in known:
+            raise OperatorError(
+                f"no store is called {options['source']!r}", hint=f"There are: {', '.join(sorted(known))}."
+            )
+        records = []
+        for store in [known[options["source"]]] if options["source"] else known.values():
+            swept = sweep.sweep(
+                store, _now, options["since"], is_dry=not options["yes"], seen=self._counter(store.source)
+            )
+            records.append({
+                "source": store.source, "since": overview.moment(options["since"]), "readings": swept.readings,
+                "events": swept.events, "broken": swept.broken, "done": options["yes"],
+            })  # fmt: skip
+        self._print(records, SWEPT, options, "No store: COMMERCE_EVENTS['STORES'] names them.")
+        self._dry(options, "--yes has them go out.")
+
+    def _counter(self, source: str) -> Callable[[int], None]:
+        def seen(readings: int) -> None:
+            if self.stderr.isatty() and readings % 10 == 0:
+                self.stderr.write(f"\r{source}: {readings}", ending="")
+
+        return seen
+
+    def _dry(self, options: dict[str, Any], word: str) -> None:
+        if not options["yes"] and options["format"] == "table":
+            self.stderr.write(f"Nothing was changed. {word}")
+
+    def _print(
+        self, records: Sequence[dict[str, Any]], columns: Sequence[str], options: dict[str, Any], empty: str
+    ) -> None:
+        text = listed(records, columns, options["format"])
+        if text:
+            self.stdout.write(text)
+        elif options["format"] == "table":
+            self.stderr.write(empty)
+
+
+def _of(rows: QuerySet[Any], options: dict[str, Any]) -> QuerySet[Any]:
+    for name in ("source", "reason"):
+        if options.get(name):
+            rows = rows.filter(**{name: options[name]})
+    return rows
+
+
+def _by(options: dict[str, Any]) -> str:
+    return str(options["by"] or getpass.getuser())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
