@@ -58,19 +58,28 @@ class Heard:
 
     def content(self, raw: bytes) -> bytes:
         """What it says, as a digest. Not its bytes: some stores write a number of tries into a repeated body."""
-        return sha256(raw if self.reason else repr(self.readings).encode()).digest()
+        return _of_bytes(raw) if self.reason else _of_bytes(repr(self.readings).encode())
+
+    def is_same(self, content: bytes, raw: bytes) -> bool:
+        """Whether an earlier delivery said this, in whatever bytes; or had these bytes, which nobody understood then."""
+        return content in (self.content(raw), _of_bytes(raw))
+
+
+def _of_bytes(raw: bytes) -> bytes:
+    return sha256(raw).digest()
 
 
 def heard(store: Store, headers: Headers, raw: bytes) -> Heard:
     """Have the adapter read; whatever it meets is a reason, because the store has signed it. Pure."""
+    name = None
     try:
         name = store.adapter.delivery(headers, raw)
         return Heard(tuple(store.adapter.read(headers, raw)), name)
     except BodyError as error:
-        return Heard(reason="body_invalid", detail=str(error))
+        return Heard((), name, "body_invalid", str(error))
     except Exception as error:  # noqa: BLE001 recorded on the delivery's row: a body nobody foresaw
         log.error("store %s: its adapter failed: %s", store.source, summary(error))
-        return Heard(reason="adapter_failed", detail=summary(error))
+        return Heard((), name, "adapter_failed", summary(error))
 
 
 def take(store: Store, headers: Headers, raw: bytes, now: datetime, is_paused: bool = False) -> Outcome:
@@ -93,14 +102,14 @@ def _taken(
     waits = bool(said.reason) or is_paused
     outcome = Outcome.SET_ASIDE if said.reason else Outcome.WAITS if is_paused else Outcome.DONE
     if said.name is not None or waits:
-        digest, content = _digest(store.source, said.name, raw), said.content(raw)
+        digest = _digest(store.source, said.name, raw)
         known = sql.select(Delivery, ("content",), "digest", [digest]) if number else []
         if known:
-            return _again(store.source, said.name, bytes(known[0][0]) == content, now)
+            return _again(store.source, said.name, said.is_same(bytes(known[0][0]), raw), now)
         state = Delivery.State.SET_ASIDE if said.reason else Delivery.State.RECEIVED if waits else Delivery.State.DONE
         kept = orjson.dumps({name: text for name, text in headers.items() if name not in _SECRET}).decode()
         sql.insert(Delivery, _COLUMNS, [(
-            digest, content, store.source, (said.name or "")[:255], state.value, said.reason, said.detail[:500],
+            digest, said.content(raw), store.source, (said.name or "")[:255], state.value, said.reason, said.detail[:500],
             kept if waits else "", raw if waits else None, now, "",
         )])  # fmt: skip
     if not waits:
