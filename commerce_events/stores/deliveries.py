@@ -61,7 +61,7 @@ class Heard:
         return _of_bytes(raw) if self.reason else _of_bytes(repr(self.readings).encode())
 
     def is_same(self, content: bytes, raw: bytes) -> bool:
-        """Whether an earlier delivery said this, in whatever bytes; or had these bytes, which nobody understood then."""
+        """Whether an earlier delivery said this, or had these bytes and was not understood then."""
         return content in (self.content(raw), _of_bytes(raw))
 
 
@@ -109,8 +109,8 @@ def _taken(
         state = Delivery.State.SET_ASIDE if said.reason else Delivery.State.RECEIVED if waits else Delivery.State.DONE
         kept = orjson.dumps({name: text for name, text in headers.items() if name not in _SECRET}).decode()
         sql.insert(Delivery, _COLUMNS, [(
-            digest, said.content(raw), store.source, (said.name or "")[:255], state.value, said.reason, said.detail[:500],
-            kept if waits else "", raw if waits else None, now, "",
+            digest, said.content(raw), store.source, (said.name or "")[:255], state.value, said.reason,
+            said.detail[:500], kept if waits else "", raw if waits else None, now, "",
         )])  # fmt: skip
     if not waits:
         use(store.source, said.readings, now)
