@@ -11,7 +11,8 @@ What can only be asked of the database is asked where Django allows it: in our o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import wraps
 from typing import Any
 
 from django.apps import apps
@@ -22,6 +23,7 @@ from django.utils.module_loading import import_string
 
 from commerce_events import topics
 from commerce_events.bus import conf
+from commerce_events.entries import PAGE
 from commerce_events.exceptions import OperatorError
 
 #: Tag of every check of this project, of whatever app.
@@ -38,6 +40,27 @@ ORDER = "commerce_events.W007"
 #: librdkafka's settings that the promises rest on. They are overruled where a site says otherwise; it should know.
 PROMISED = ("enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset", "enable.idempotence", "acks")
 READ_COMMITTED = "read committed"
+
+
+#: A check as Django calls it.
+Check = Callable[..., list[checks.CheckMessage]]
+
+
+def never_raises(check_id: str) -> Callable[[Check], Check]:
+    """A check whose every exception becomes a warning of this id: raised, it would end every command of an LMS."""
+
+    def guarded(check: Check) -> Check:
+        @wraps(check)
+        def run(*args: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+            try:
+                return check(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001  it is told
+                said = f"These settings could not be checked: {type(error).__name__}: {error}"
+                return [checks.Warning(said, hint=f"Something in them is not what it should be. {PAGE}", id=check_id)]
+
+        return run
+
+    return guarded
 
 
 def findings() -> list[checks.CheckMessage]:
@@ -60,6 +83,7 @@ def refuse() -> None:
         )
 
 
+@never_raises(SETTINGS)
 def bus(app_configs: Any = None, databases: Collection[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
     """Every finding about the bus."""
     try:
@@ -81,7 +105,7 @@ def _handlers(paths: Iterable[str]) -> Iterator[checks.CheckMessage]:
     for path in paths:
         try:
             import_string(path)
-        except ImportError as error:
+        except Exception as error:  # noqa: BLE001  a module of the site's own may fail with anything
             yield checks.Warning(
                 f"COMMERCE_EVENTS['HANDLERS'] names {path}, which cannot be imported: {error}",
                 hint="Is the app installed, and the path the one of a class or function without arguments?",

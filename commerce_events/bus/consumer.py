@@ -38,7 +38,10 @@ def create_consumer(*, topic: str, group_id: str, **options: Any) -> EventBusCon
     Arguments:
         options: from ``--extra``; for our topics ``{"from": "earliest"}`` and ``{"until_idle": true}``.
     """
-    said = merged()
+    try:
+        said = merged()
+    except OperatorError:
+        return DurableConsumer(topic, group_id, **options)  # says it where it is heard: when it runs
     if topic not in said["TOPICS"]:
         consumer: EventBusConsumer = import_string(said["CONSUMER"])(topic=topic, group_id=group_id, **options)
         return consumer

@@ -24,7 +24,7 @@ from django.dispatch import Signal
 from django.utils.module_loading import import_string
 
 from commerce_events.bus.types import Context, Event, Handler, Outcome
-from commerce_events.exceptions import OperatorError
+from commerce_events.exceptions import CommerceEventsError, OperatorError
 from commerce_events.topics import EVENT_TYPES
 
 
@@ -38,9 +38,12 @@ def load(paths: Iterable[str]) -> dict[str, Handler]:
     for path in paths:
         try:
             handler: Handler = import_string(path)()
-        except ImportError as error:
+        except CommerceEventsError:
+            raise
+        except Exception as error:  # a module of the site's own may fail with anything
+            failed = "cannot be imported" if isinstance(error, ImportError) else "cannot be made"
             raise OperatorError(
-                f"COMMERCE_EVENTS['HANDLERS'] names {path}, which cannot be imported: {error}",
+                f"COMMERCE_EVENTS['HANDLERS'] names {path}, which {failed}: {error}",
                 hint="Is the app installed, and the path the one of a class or function without arguments?",
             ) from error
         for event_type in handler.event_types:

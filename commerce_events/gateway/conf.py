@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
-
-from commerce_events.exceptions import OperatorError
+from commerce_events import entries
+from commerce_events.entries import Kind, text, whole
 
 #: What can be said in ``COMMERCE_GATEWAY``, and what holds where nothing is said.
 DEFAULTS: dict[str, Any] = {
@@ -16,25 +14,19 @@ DEFAULTS: dict[str, Any] = {
     "QUEUED": 8,  # requests of one process that wait for that; more are answered with 503
     "RATES": "memory://",  # where rates are counted: here, or in a Redis for all processes together; of `limits`
 }
+#: What each of them may be.
+ENTRIES: dict[str, Kind] = {
+    "MAX_BODY": whole(1024, 1 << 30),
+    "AT_ONCE": whole(1, 1000),
+    "QUEUED": whole(0, 100_000),
+    "RATES": text("an address such as redis://host:6379", r"[a-z+]+://.*", is_repeated=False),
+}
 
 
 def options() -> dict[str, Any]:
     """The settings as said, over the defaults.
 
     Raises:
-        OperatorError: an entry is unknown or cannot be used.
+        OperatorError: an entry cannot be right; the hint says what to write.
     """
-    said: Mapping[str, Any] = getattr(settings, "COMMERCE_GATEWAY", {})
-    unknown = sorted(said.keys() - DEFAULTS.keys())
-    if unknown:
-        raise OperatorError(
-            f"COMMERCE_GATEWAY has unknown entries: {', '.join(unknown)}",
-            hint=f"Known are: {', '.join(sorted(DEFAULTS))}.",
-        )
-    found = {**DEFAULTS, **said}
-    for name, least in (("MAX_BODY", 1024), ("AT_ONCE", 1), ("QUEUED", 0)):
-        if not isinstance(found[name], int) or found[name] < least:
-            raise OperatorError(
-                f"COMMERCE_GATEWAY['{name}'] is no number from {least}", hint=f"The default is {DEFAULTS[name]}."
-            )
-    return found
+    return entries.read("COMMERCE_GATEWAY", DEFAULTS, ENTRIES)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core import checks
 
+from commerce_events.checks import never_raises
 from commerce_events.exceptions import OperatorError
 from consumers.fulfillment import conf
 from consumers.fulfillment.platform import lms
@@ -22,6 +23,7 @@ OLD_STORE = "commerce_fulfillment.W004"
 SIGNALS = "commerce_fulfillment.W005"
 
 
+@never_raises(SETTINGS)
 def settings(app_configs: Any = None, **_: Any) -> list[checks.CheckMessage]:
     """Every finding about ``COMMERCE_FULFILLMENT``."""
     found: list[checks.CheckMessage] = []
@@ -33,13 +35,15 @@ def settings(app_configs: Any = None, **_: Any) -> list[checks.CheckMessage]:
             ))  # fmt: skip
     except OperatorError as error:
         return [checks.Warning(str(error), hint=error.hint, id=SETTINGS)]
-    try:
-        conf.gateway()
-    except OperatorError as error:
-        found.append(checks.Warning(str(error), hint=error.hint, id=GATEWAY))
+    for read, check in ((conf.shadow, SETTINGS), (conf.gateway, GATEWAY)):
+        try:
+            read()
+        except OperatorError as error:
+            found.append(checks.Warning(str(error), hint=error.hint, id=check))
     return found
 
 
+@never_raises(SETTINGS)
 def platform(app_configs: Any = None, **_: Any) -> list[checks.CheckMessage]:
     """Every finding about the LMS that this runs in; none elsewhere."""
     found: list[checks.CheckMessage] = []

@@ -5,18 +5,18 @@ says to an LMS in ``COMMERCE_FULFILLMENT_DEFAULTS``.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
 from django.utils.module_loading import import_string
 
+from commerce_events import entries
+from commerce_events.entries import DOTTED, SLUG, TEXT, YES_OR_NO, Kind, either, listed, mapping, number, one_of, record
 from commerce_events.exceptions import OperatorError
 from consumers.fulfillment import modules
 from consumers.fulfillment.gateway import Gateway
-from consumers.fulfillment.rules.policy import RANK, Policy, Source
+from consumers.fulfillment.rules.policy import CERTIFICATE_POLICIES, RANK, STRICTNESS, Policy, Source
 
 #: What can be said in ``COMMERCE_FULFILLMENT``, and what holds where nothing is said.
 DEFAULTS: dict[str, Any] = {
@@ -33,65 +33,73 @@ DEFAULTS: dict[str, Any] = {
     "MODULES": {},  # product kind → dotted path of a module of the site's own
 }
 
+_REFUND = tuple(policy for policy in STRICTNESS if policy)
+_SOURCE = {
+    "allow_test": YES_OR_NO, "force_enrollment": YES_OR_NO, "refund_policy": one_of("", *_REFUND),
+}  # fmt: skip
+#: What each of them may be.
+ENTRIES: dict[str, Kind] = {
+    "SOURCES": mapping(record(_SOURCE), keys=SLUG, such_as={"shop": {"allow_test": False}}),
+    "GATEWAY": DOTTED,
+    "RANK": listed(TEXT, least=1),
+    "REFUND_POLICY": one_of(*_REFUND),
+    "CERTIFICATE_POLICY": one_of(*CERTIFICATE_POLICIES),
+    "CHARGEBACK_CERTIFICATE_HOLD": YES_OR_NO,
+    "REVOKE_UNKNOWN_GRANTS": YES_OR_NO,
+    "WAITING_DAYS": number(0, 36_500),
+    "MODE_GRACE_HOURS": number(0, 876_000),
+    "SHADOW": either(YES_OR_NO, listed(SLUG), such_as=["shop"]),
+    "MODULES": mapping(TEXT, such_as={"x_webinar": "webinar.Webinar"}),
+}
+_GATEWAY_HINT = "Give the dotted path of a subclass of consumers.fulfillment.gateway.Gateway; " + entries.PAGE
+
 
 def options() -> dict[str, Any]:
     """The settings as said, over the defaults.
 
     Raises:
-        OperatorError: an entry is unknown.
+        OperatorError: an entry cannot be right; the hint says what to write.
     """
-    plugin: Mapping[str, Any] = getattr(settings, "COMMERCE_FULFILLMENT_DEFAULTS", {})
-    said: Mapping[str, Any] = {**plugin, **getattr(settings, "COMMERCE_FULFILLMENT", {})}
-    unknown = sorted(said.keys() - DEFAULTS.keys())
-    if unknown:
-        raise OperatorError(
-            f"COMMERCE_FULFILLMENT has unknown entries: {', '.join(unknown)}",
-            hint=f"Known are: {', '.join(sorted(DEFAULTS))}.",
-        )
-    return {**DEFAULTS, **said}
+    return entries.read("COMMERCE_FULFILLMENT", DEFAULTS, ENTRIES)
 
 
 def policy() -> Policy:
     """The site's choices as the rules take them.
 
     Raises:
-        OperatorError: a choice is none of those that the rules know; the hint lists them.
+        OperatorError: as :func:`options`, or a module cannot be had.
     """
     said = options()
-    try:
-        return Policy(
-            sources={slug: Source(**source) for slug, source in said["SOURCES"].items()},
-            rank=tuple(said["RANK"]),
-            refund_policy=said["REFUND_POLICY"],
-            certificate_policy=said["CERTIFICATE_POLICY"],
-            chargeback_certificate_hold=said["CHARGEBACK_CERTIFICATE_HOLD"],
-            revoke_unknown_grants=said["REVOKE_UNKNOWN_GRANTS"],
-            waiting=timedelta(days=said["WAITING_DAYS"]),
-            mode_grace=timedelta(hours=said["MODE_GRACE_HOURS"]),
-            modules=modules.load(said["MODULES"]),
-        )
-    except (TypeError, ValueError, ImportError) as error:
-        raise OperatorError(
-            f"COMMERCE_FULFILLMENT cannot be used: {error}",
-            hint="consumers/fulfillment/conf.py lists every entry with its default.",
-        ) from error
+    return Policy(
+        sources={slug: Source(**source) for slug, source in said["SOURCES"].items()},
+        rank=tuple(said["RANK"]),
+        refund_policy=said["REFUND_POLICY"],
+        certificate_policy=said["CERTIFICATE_POLICY"],
+        chargeback_certificate_hold=said["CHARGEBACK_CERTIFICATE_HOLD"],
+        revoke_unknown_grants=said["REVOKE_UNKNOWN_GRANTS"],
+        waiting=timedelta(days=said["WAITING_DAYS"]),
+        mode_grace=timedelta(hours=said["MODE_GRACE_HOURS"]),
+        modules=modules.load(said["MODULES"]),
+    )
 
 
 def shadow() -> bool | frozenset[str]:
     """The stores in shadow mode; True: all.
 
     Raises:
-        OperatorError: it is neither True nor False nor a list.
+        OperatorError: as :func:`options`, or one of them is no store that may send orders.
     """
-    said = options()["SHADOW"]
-    if isinstance(said, bool):
-        return said
-    if isinstance(said, list | tuple | set | frozenset):
-        return frozenset(said)
-    raise OperatorError(
-        f"COMMERCE_FULFILLMENT['SHADOW'] = {said!r} is neither True nor False nor a list of stores",
-        hint="For one store: ['shop'].",
-    )
+    said = options()
+    if isinstance(said["SHADOW"], bool):
+        return said["SHADOW"]
+    unknown = sorted(set(said["SHADOW"]) - said["SOURCES"].keys())
+    if unknown:
+        raise OperatorError(
+            f"COMMERCE_FULFILLMENT['SHADOW'] names {', '.join(unknown)}, which 'SOURCES' does not",
+            hint=f"SOURCES has: {', '.join(sorted(said['SOURCES'])) or 'none'}. The orders of a store that is misspelt "
+            "here would enroll.",
+        )
+    return frozenset(said["SHADOW"])
 
 
 def gateway() -> Gateway:
@@ -103,16 +111,13 @@ def gateway() -> Gateway:
     path = options()["GATEWAY"]
     try:
         found = import_string(path)()
-    except ImportError as error:
+    except Exception as error:  # a class of the site's own: whatever it raises, the site hears which setting it was
+        failed = "cannot be imported" if isinstance(error, ImportError) else "cannot be made"
         raise OperatorError(
-            f"COMMERCE_FULFILLMENT['GATEWAY'] = {path!r} cannot be imported: {error}",
-            hint="Give the dotted path of a subclass of consumers.fulfillment.gateway.Gateway.",
+            f"COMMERCE_FULFILLMENT['GATEWAY'] = {path!r} {failed}: {error}", hint=_GATEWAY_HINT
         ) from error
     if not isinstance(found, Gateway):
-        raise OperatorError(
-            f"COMMERCE_FULFILLMENT['GATEWAY'] = {path!r} is no gateway",
-            hint="Give the dotted path of a subclass of consumers.fulfillment.gateway.Gateway.",
-        )
+        raise OperatorError(f"COMMERCE_FULFILLMENT['GATEWAY'] = {path!r} is no gateway", hint=_GATEWAY_HINT)
     if found.app and not apps.is_installed(found.app):
         raise OperatorError(
             f"COMMERCE_FULFILLMENT['GATEWAY'] = {path!r} needs the app {found.app}, which is not installed",

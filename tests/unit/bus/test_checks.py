@@ -161,7 +161,7 @@ def test_an_operator_may_silence_a_check(sqlite: TestDatabase, settings: Any) ->
     settings.EVENT_BUS_PRODUCER_CONFIG = PRODUCED
     with pytest.raises(OperatorError, match=r"W006"):
         checks.refuse()
-    settings.SILENCED_SYSTEM_CHECKS = [checks.PRODUCER]
+    settings.SILENCED_SYSTEM_CHECKS = [*settings.SILENCED_SYSTEM_CHECKS, checks.PRODUCER]
     checks.refuse()
 
 

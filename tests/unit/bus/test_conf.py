@@ -15,7 +15,7 @@ from commerce_events.exceptions import OperatorError
     [
         ("COMMERCE_EVENTS", {"INSTALATION": "x"}, "INSTALATION", "INSTALLATION"),
         ("COMMERCE_EVENTS", {}, "INSTALLATION", "slug"),
-        ("COMMERCE_EVENTS", {"INSTALLATION": "x" * 33}, "32 characters", "slug"),
+        ("COMMERCE_EVENTS", {"INSTALLATION": "x" * 33}, "32 characters", "my-lms"),
         ("EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", None, "BOOTSTRAP_SERVERS is not set", "commerce-events dev"),
         ("EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL", "", "REGISTRY_URL is not set", "commerce-events dev"),
         ("EVENT_BUS_KAFKA_API_KEY", "key", "set together", "plain text"),

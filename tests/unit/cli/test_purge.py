@@ -145,7 +145,7 @@ def test_a_result_that_was_overtaken_goes_when_all_of_its_parcel_were(database: 
 
 def test_messages_of_a_store_go_when_they_were_sent(sqlite: TestDatabase) -> None:
     packed = outbox.pack(0, "org.example.sold.v1", "1", 0, "slot", "topic", "key", "", EMAIL.encode())
-    outbox.write_one(packed, LONG_AGO)
+    outbox.write_packed([packed], LONG_AGO)
     assert purge(yes=True)["parcels"] == 0
     sent()
     assert purge(yes=True)["parcels"] == 1
@@ -232,7 +232,7 @@ def test_the_setting_counts_where_no_flag_does(old: Site, settings: Any) -> None
     settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, "RETENTION_DAYS": "long"}
     with pytest.raises(CommandError) as ended:
         called()
-    assert ended.value.returncode == 2
+    assert ended.value.returncode == 3
 
 
 def test_a_database_that_is_not_migrated_ends_with_3(database: TestDatabase, processes: Processes) -> None:

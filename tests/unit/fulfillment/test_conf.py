@@ -19,6 +19,11 @@ class Elsewhere(Gateway):
     app = "no.such.app"
 
 
+def broken() -> Gateway:
+    """A gateway that cannot be made."""
+    raise RuntimeError("no such account")
+
+
 def test_what_is_not_said_keeps_its_default(settings: Any) -> None:
     settings.COMMERCE_FULFILLMENT = {"SOURCES": {"shop": {"allow_test": True}}, "WAITING_DAYS": 30}
     policy = conf.policy()
@@ -39,6 +44,9 @@ def test_the_gateway_is_a_setting(settings: Any) -> None:
     ({"SOURCES": {"shop": {}}, "REFUND_POLICY": "shred"}, checks.SETTINGS),
     ({"SOURCES": {"shop": {}}, "MODULES": {"x_book": "no.such.module"}}, checks.SETTINGS),
     ({"SOURCES": {}}, checks.NO_SOURCE),
+    ({"SOURCES": {"shop": {}}, "SHADOW": ["shopp"]}, checks.SETTINGS),
+    ({"SOURCES": {"shop": {}}, "GATEWAY": "os.path"}, checks.GATEWAY),
+    ({"SOURCES": {"shop": {}}, "GATEWAY": f"{__name__}.broken"}, checks.GATEWAY),
     ({"SOURCES": {"shop": {}}, "GATEWAY": "no.such.Gateway"}, checks.GATEWAY),
     ({"SOURCES": {"shop": {}}, "GATEWAY": "builtins.dict"}, checks.GATEWAY),
     ({"SOURCES": {"shop": {}}, "GATEWAY": f"{__name__}.Elsewhere"}, checks.GATEWAY),

@@ -255,5 +255,5 @@ def test_doctor_says_that_it_is_on_and_what_it_left(site: Shadowed) -> None:
 
 def test_what_is_no_mode_is_refused(settings: Any) -> None:
     settings.COMMERCE_FULFILLMENT = {"SHADOW": "shop"}
-    with pytest.raises(OperatorError, match="neither True nor False nor a list"):
+    with pytest.raises(OperatorError, match="is not True or False or a list"):
         conf.shadow()
