@@ -18,7 +18,7 @@ The id of a message is made from its content, so the same content twice is one e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -94,28 +94,61 @@ def publish(event_type: str, body: Mapping[str, Any]) -> Published:
         OperatorError: there is no transaction on the default database, so that the event and the order that it tells of
             could not be committed together.
     """
-    if event_type not in OURS:
-        raise ContractError(f"{event_type} is no event of a store", hint=f"A store publishes {' and '.join(OURS)}.")
-    content = dict(body)
-    validate(event_type, content)
-    encoded = wire.encode(event_type, content)
-    if connection.get_autocommit():
+    made = _made(event_type, body)
+    if not _in_a_transaction():
         raise OperatorError(
             "an order event was to be published outside of a transaction",
             hint="Publish it inside of the transaction.atomic() that saves the order: one is not there without the "
             "other then. Each alone is what gets lost.",
         )
+    # From here on no other event of this order can be committed before this one.
+    Stream.objects.select_for_update().get(pk=inbox.stream_of(made.order_key))
+    return _written([made])[0]
+
+
+def publish_locked(events: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Published]:
+    """Write several events of one order, in the caller's transaction, which holds a lock of its own on that order.
+
+    Cheaper than :func:`publish`, and right only where every event of the order is written under that lock.
+
+    Raises:
+        ContractError: one of them breaks the contract; nothing was written.
+    """
+    return _written([_made(event_type, body) for event_type, body in events])
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An event that was checked, and its message as it will lie in the outbox."""
+
+    event_type: str
+    order_key: str
+    message_id: str
+    data: Mapping[str, Any]
+    packed: bytes
+
+
+def _made(event_type: str, body: Mapping[str, Any]) -> _Made:
+    if event_type not in OURS:
+        raise ContractError(f"{event_type} is no event of a store", hint=f"A store publishes {' and '.join(OURS)}.")
+    content = dict(body)
+    validate(event_type, content)
+    encoded = wire.encode(event_type, content)
     row = known(event_type)
     data = content[row.argument]
     key = data["order_key"]
-    # From here on no other event of this order can be committed before this one.
-    Stream.objects.select_for_update().get(pk=inbox.stream_of(key))
     message_id = str(uuid5(identity.NAMESPACE, identity.event_digest(event_type, content).hex()))
     # No stream is named: its counted messages are the LMS's results, in which a hole would be missed.
     packed = outbox.pack(0, event_type, message_id, 0, slot(event_type, data), row.topic, key, "", encoded)
-    event = Published(event_type, key, message_id, outbox.write_one(packed, datetime.now(UTC)), data)
-    published.send(sender=publish, event=event)
-    return event
+    return _Made(event_type, key, message_id, data, packed)
+
+
+def _written(made: Sequence[_Made]) -> list[Published]:
+    batch = outbox.write_packed([each.packed for each in made], datetime.now(UTC))
+    events = [Published(each.event_type, each.order_key, each.message_id, batch, each.data) for each in made]
+    for event in events:
+        published.send(sender=publish, event=event)
+    return events
 
 
 def slot(event_type: str, data: Mapping[str, Any]) -> str:
@@ -123,6 +156,14 @@ def slot(event_type: str, data: Mapping[str, Any]) -> str:
     if event_type == topics.ORDER_PAID_TYPE:
         return f"paid:{data['revision']}"
     return f"refunded:{data['refund_id']}"
+
+
+def _in_a_transaction() -> bool:
+    """Whether somebody will commit. The one that a test case is wrapped in is not the store's: it hides its absence."""
+    if connection.get_autocommit():
+        return False
+    blocks = connection.atomic_blocks
+    return not blocks or not all(getattr(block, "_from_testcase", False) for block in blocks)
 
 
 def _plain(event: Any) -> dict[str, Any]:

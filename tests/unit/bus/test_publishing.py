@@ -208,3 +208,12 @@ def test_a_store_needs_django_and_this_package_alone() -> None:
     done = subprocess.run([sys.executable, "-c", STORE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[:2] == ["shop:1001", ""]
+
+
+@pytest.mark.django_db
+def test_the_transaction_of_a_test_case_is_not_the_store_s() -> None:
+    """A store that forgets its own would pass all of its tests, and fail in production."""
+    with pytest.raises(OperatorError):
+        publish_order_paid(order())
+    with transaction.atomic():
+        assert publish_order_paid(order()).order_key == "shop:1001"

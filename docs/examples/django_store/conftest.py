@@ -1,0 +1,2 @@
+"""The fixtures fake_bus and commerce_bus."""
+pytest_plugins = ["commerce_events.testing.plugin"]
