@@ -85,11 +85,11 @@ def write(told: Sequence[tuple[Stream, Sequence[Message]]], now: datetime) -> li
     return places
 
 
-def write_one(packed: bytes, now: datetime) -> int:
-    """Insert one packed message as a batch of its own; the batch's id."""
-    batch = OutboxBatch.objects.create(messages=1, created_at=now)
-    Outbox.objects.create(id=batch.pk * PARCELS, batch_id=batch.pk, messages=packed, created_at=now)
-    return batch.pk
+def write_packed(packed: Sequence[bytes], now: datetime) -> int:
+    """Insert packed messages as one batch; the batch's id."""
+    batch = sql.insert_one(OutboxBatch, ("messages", "created_at"), (len(packed), now))
+    sql.insert(Outbox, COLUMNS, [(batch * PARCELS, batch, b"".join(packed), now)])
+    return batch
 
 
 def again(batch_id: int) -> bool:

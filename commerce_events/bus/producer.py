@@ -60,7 +60,7 @@ class OutboxProducer(EventBusProducer):
             kept["schema"] = serializer.schema_string()
         message_id, key = str(event_metadata.id), str(_value_at(event_data, event_key_field))
         packed = outbox.pack(0, event_type, message_id, 0, "", topic, key, orjson.dumps(kept).decode(), encoded)
-        outbox.write_one(packed, event_metadata.time)
+        outbox.write_packed([packed], event_metadata.time)
 
 
 def create_producer() -> OutboxProducer:

@@ -13,7 +13,7 @@ import orjson
 
 from commerce_events import identity
 from commerce_events.bus import script, sql
-from commerce_events.publishing import publish
+from commerce_events.publishing import publish_locked
 from commerce_events.stores import snapshot as pictures
 from commerce_events.stores.difference import Body, Emitted, difference
 from commerce_events.stores.models import Notice, StoreOrder
@@ -42,8 +42,8 @@ def tell(source: str, snapshot: Snapshot, now: datetime) -> Events:
     missing = difference(source, snapshot, known, now)
     if missing.emitted == known:
         return ()
-    for event_type, body in missing.events:
-        publish(event_type, body)
+    if missing.events:
+        publish_locked(missing.events)
     text = orjson.dumps(missing.emitted.as_json()).decode()
     if rows:
         sql.update(StoreOrder, ("emitted", "updated_at"), [(rows[0][0], text, now)])
