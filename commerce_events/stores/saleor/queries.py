@@ -6,6 +6,8 @@ add none that needs more. Saleor's default payload, without a subscription, does
 
 from __future__ import annotations
 
+import sys
+
 ORDER = """
 fragment CommerceEventsOrder on Order {
   id number created updatedAt status origin isPaid chargeStatus userEmail
@@ -64,3 +66,6 @@ query CommerceEventsChanged($since: DateTime!, $first: Int!, $after: String) {
 
 #: One order, by its id.
 ONE = "query CommerceEventsOne($id: ID!) { order(id: $id) { ...CommerceEventsOrder } }\n" + ORDER
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{SUBSCRIPTION}\n")

@@ -146,8 +146,8 @@ def test_nothing_says_when_so_the_hour_of_hearing_counts() -> None:
 
 @pytest.mark.parametrize(("sku", "data", "course", "mode"), [
     (COURSE, None, COURSE, "verified"), ("program-v1:MITx+P", None, None, None),
-    (COURSE, {"mode": "audit"}, COURSE, "audit"), ("SKU-1", {"course_key": OTHER, "mode": "professional"}, OTHER, "professional"),
-    ("SKU-1", "text", None, None),
+    (COURSE, {"mode": "audit"}, COURSE, "audit"), ("SKU-1", "text", None, None),
+    ("SKU-1", {"course_key": OTHER, "mode": "professional"}, OTHER, "professional"),
 ])  # fmt: skip
 def test_the_sku_is_the_readable_id_and_system_data_may_say_more(
     sku: str, data: Any, course: str | None, mode: str | None
