@@ -20,6 +20,7 @@ demo: $(VENV)/.has-demo ## run the whole story on an embedded broker and SQLite
 test: $(VENV)/.has-test $(VENV)/.has-mysql ## run every test on the real engines this machine has; says which
 	$(BIN)/python -m pytest tests -m "not docker" $(ARGS)
 	$(BIN)/python -m pytest tests/platform --ds=tests.platform.settings $(ARGS)
+	$(BIN)/python -m pytest tests/oscar_shop --ds=tests.oscar_shop.settings $(ARGS)
 
 test-quick: $(VENV)/.has-test ## run tests/unit on SQLite and the embedded broker
 	COMMERCE_EVENTS_TEST_BROKER=embedded $(BIN)/python -m pytest tests/unit --ignore tests/unit/engines -m "not server" $(ARGS)

@@ -34,7 +34,10 @@ def requirements(name: str) -> list[str]:
     return found
 
 
-EXTRAS = ("django", "lms", "cli", "metrics", "stores", "gateway", "postgresql", "mysql", "test", "quality", "docs", "dev")
+EXTRAS = (
+    "django", "lms", "cli", "metrics", "stores", "gateway", "oscar", "postgresql", "mysql", "test", "quality", "docs",
+    "dev",
+)
 
 setup(
     name="openedx-commerce-events",

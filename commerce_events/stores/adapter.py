@@ -88,6 +88,7 @@ class Adapter(Protocol):
 KINDS = {
     "woocommerce": "commerce_events.stores.woocommerce.adapter:WooCommerce",
     "shopify": "commerce_events.stores.shopify.adapter:Shopify",
+    "oscar": "commerce_events.stores.oscar.adapter:Oscar",
     "saleor": "commerce_events.stores.saleor.adapter:Saleor",
     "stripe": "commerce_events.stores.stripe.adapter:Stripe",
     "unified_ecommerce": "commerce_events.stores.unified_ecommerce:UnifiedEcommerce",
