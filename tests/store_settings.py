@@ -16,5 +16,6 @@ COMMERCE_EVENTS = {
     "CONSUMER_GROUP": f"{EVENT_BUS_TOPIC_PREFIX}-store",  # noqa: F405
     "TOPICS": ["commerce-fulfillment-lifecycle"],
     "HANDLERS": ["consumers.order_status.handler.OrderStatusHandler"],
+    **json.loads(os.environ.get("COMMERCE_EVENTS_TEST_SETTINGS", "{}")),
 }
 COMMERCE_ORDER_STATUS = json.loads(os.environ.get("COMMERCE_EVENTS_TEST_ORDER_STATUS", "{}"))
