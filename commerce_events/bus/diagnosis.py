@@ -170,16 +170,14 @@ def checked() -> Iterator[Finding]:
 
 def _database(connection: Any, group: str, known: Mapping[str, Handler]) -> Iterator[Finding]:
     from django.db import DatabaseError
-    from django.db.migrations.executor import MigrationExecutor
 
+    from commerce_events.bus.tables import unapplied
     from commerce_events.models import Position
 
     try:
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        ours = [str(migration) for migration, _ in plan if migration.app_label.startswith("commerce_")]
-        if ours:
-            yield Finding("migrations", FAILURE, f"not applied: {', '.join(ours)}", "manage.py migrate")
+        missing = unapplied()
+        if missing:
+            yield Finding("migrations", FAILURE, f"not applied: {', '.join(missing)}", "manage.py migrate")
             return
         yield Finding("database", OK, f"{connection.vendor}, migrated")
         rows = list(Position.objects.filter(group=group))

@@ -1,15 +1,23 @@
-"""What our management commands have in common: examples in their help, and no work on a dangerous configuration."""
+"""What our management commands have in common: examples in their help, an exit code that tells the truth, no traceback
+for what an operator can mend, and no work on a dangerous configuration or without our tables.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from django.core import checks
-from django.core.management.base import BaseCommand, CommandParser, SystemCheckError
-from django.db import DEFAULT_DB_ALIAS
+from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
+from django.db import DEFAULT_DB_ALIAS, Error
 
+from commerce_events.bus.tables import refuse_unmigrated
 from commerce_events.checks import TAG
+from commerce_events.exceptions import OperatorError, TransientError
+
+#: The largest number that a row can have.
+ANY_ID = (1 << 63) - 1
 
 
 class CommerceCommand(BaseCommand):
@@ -18,12 +26,39 @@ class CommerceCommand(BaseCommand):
     #: Examples and exit codes, below the flags of ``--help``.
     epilog = ""
     requires_system_checks = [TAG]
+    requires_migrations_checks = True
+    #: What is so if another side goes away in the middle of what ``--yes`` asked for.
+    halfway = "What was done is done; run it again."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """The parser keeps the line breaks of the examples."""
         kwargs.setdefault("epilog", self.epilog)
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run.
+
+        Raises:
+            CommandError: 3, an operator must act; 7, another side does not answer.
+        """
+        try:
+            return super().execute(*args, **options)
+        except OperatorError as error:
+            raise CommandError(f"{error}\n{error.hint}", returncode=3) from error
+        except TransientError as error:
+            raise CommandError(f"{error}\n{self._left(options)}", returncode=7) from error
+        except Error as error:
+            said = f"the database does not answer ({type(error).__name__})"
+            raise CommandError(f"{said}\nIs it running? {self._left(options)}", returncode=3) from error
+
+    def check_migrations(self) -> None:
+        """Refuse what other commands are only told of.
+
+        Raises:
+            OperatorError: our tables are not there, or those of another release.
+        """
+        refuse_unmigrated()
 
     def check(self, *args: Any, **kwargs: Any) -> None:
         """Refuse what ordinary commands are only warned of.
@@ -36,3 +71,18 @@ class CommerceCommand(BaseCommand):
         except SystemCheckError as error:
             error.returncode = 3
             raise
+
+    def _left(self, options: dict[str, Any]) -> str:
+        return self.halfway if options.get("yes") else "Nothing was changed; run it again."
+
+
+def whole_number(least: int, most: int = ANY_ID) -> Callable[[str], int]:
+    """The type of a flag that takes a whole number."""
+
+    def parsed(text: str) -> int:
+        if not text.removeprefix("-").isdecimal() or not least <= int(text) <= most:
+            up_to = "" if most == ANY_ID else f" to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}{up_to}")
+        return int(text)
+
+    return parsed

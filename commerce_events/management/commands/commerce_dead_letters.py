@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.db.models.functions import Length
 
@@ -19,9 +18,9 @@ from commerce_events.bus.codec import Decoder
 from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.guard import installation
 from commerce_events.bus.types import Context
-from commerce_events.exceptions import OperatorError, TransientError
+from commerce_events.exceptions import OperatorError
 from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand
+from commerce_events.management.command import CommerceCommand, whole_number
 from commerce_events.models import DeadLetter
 
 #: Exit codes, and what they say. Stable, and the same as those of commerce-events.
@@ -53,6 +52,7 @@ class Command(CommerceCommand):
 
     help = "Messages that could not be read: list, show, redrive after a fix, discard. Changes nothing without --yes."
     epilog = EPILOG
+    halfway = "What is still open is as it was; run it again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One sub-command each; none means list."""
@@ -61,9 +61,9 @@ class Command(CommerceCommand):
         listing = actions.add_parser("list", help="what was set aside, the newest first")
         states = (*DeadLetter.State.values, "all")
         listing.add_argument("--state", choices=states, default="open", help="default open")
-        listing.add_argument("--limit", type=int, default=100, help="so many at most (default 100)")
+        listing.add_argument("--limit", type=whole_number(1), default=100, help="so many at most (default 100)")
         showing = actions.add_parser("show", help="one letter: where it was read, why it is none, its headers' names")
-        showing.add_argument("id", type=int, metavar="ID", help="number of the letter")
+        showing.add_argument("id", type=whole_number(1), metavar="ID", help="number of the letter")
         showing.add_argument("--bytes", action="store_true", help="key, headers and value as they came, in hex")
         showing.add_argument(
             "--show-personal-data", action="store_true", help="needed for --bytes: they may name a learner"
@@ -72,7 +72,7 @@ class Command(CommerceCommand):
         discarding = actions.add_parser("discard", help="give letters up; their bytes are kept")
         discarding.add_argument("--because", required=True, metavar="TEXT", help="for the record; nobody's name")
         for each in (redriving, discarding):
-            each.add_argument("ids", type=int, nargs="*", metavar="ID", help="numbers of letters")
+            each.add_argument("ids", type=whole_number(1), nargs="*", metavar="ID", help="numbers of letters")
             each.add_argument("--all", action="store_true", help="every open letter, or every one with --reason")
             each.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
             each.add_argument("--by", default="", help="who decides, for the record (default: the user of this shell)")
@@ -83,17 +83,8 @@ class Command(CommerceCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Do what was asked; the exit code tells the truth."""
-        try:
-            {"list": self._list, "show": self._show, "redrive": self._redrive, "discard": self._discard}[
-                options["action"]
-            ](options)
-        except OperatorError as error:
-            raise CommandError(f"{error}\n{error.hint}", returncode=3) from error
-        except TransientError as error:
-            raise CommandError(f"{error}\nWhat is still open is as it was: try again.", returncode=7) from error
-        except DatabaseError as error:
-            said = f"the database does not answer ({type(error).__name__})"
-            raise CommandError(f"{said}\nIs it running and migrated? `manage.py migrate`", returncode=3) from error
+        act = {"list": self._list, "show": self._show, "redrive": self._redrive, "discard": self._discard}
+        act[options["action"]](options)
 
     # ------------------------------------------------------------------------------------------------- looking
 

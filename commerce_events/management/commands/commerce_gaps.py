@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import getpass
-import json
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from commerce_events.bus import clients, kafka, positions
 from commerce_events.bus.conf import bus_settings
-from commerce_events.exceptions import CommerceEventsError, OperatorError
-from commerce_events.management.command import CommerceCommand
+from commerce_events.exceptions import OperatorError
+from commerce_events.listing import FORMATS, listed
+from commerce_events.management.command import CommerceCommand, whole_number
 from commerce_events.models import Gap
 
+#: Exit codes, and what they say. Stable, and the same as those of commerce-events.
+EXIT = {
+    0: "done; without --yes: said what would be done",
+    2: "the command line is wrong",
+    3: "an operator must act: configuration, the database, a consumer that still runs",
+    7: "the broker does not answer; the same command can succeed later",
+}
 EPILOG = """
 examples:
   manage.py commerce_gaps                          open gaps, and what to do about each
@@ -26,7 +31,9 @@ examples:
 
 Stop every consumer of the group first, accept, and start them again: Kafka lets nobody else move a group that has
 members.
-"""
+
+exit codes:
+""" + "\n".join(f"  {code}  {text}" for code, text in EXIT.items())
 FIELDS = ("id", "topic", "partition", "reason", "from_offset", "to_offset", "detected_at", "resolved_at", "resolution")
 
 
@@ -35,11 +42,12 @@ class Command(CommerceCommand):
 
     help = "Show partitions halted at a gap, and read on behind it. Changes nothing without --yes."
     epilog = EPILOG
+    halfway = "What was accepted is accepted; run it again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Flags."""
         parser.add_argument("--all", action="store_true", help="resolved gaps too")
-        parser.add_argument("--accept", metavar="ID|all", help="read on behind this gap")
+        parser.add_argument("--accept", type=_gap, metavar="ID|all", help="read on behind this gap")
         parser.add_argument(
             "--at", choices=("earliest", "latest"), default="earliest",
             help="where to read on: everything still there (default; what was handled is recognised), or only new "
@@ -47,31 +55,20 @@ class Command(CommerceCommand):
         )  # fmt: skip
         parser.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
         parser.add_argument("--by", default="", help="who decides, for the record (default: the user of this shell)")
-        parser.add_argument("--format", choices=("table", "json", "ndjson", "csv"), default="table")
+        parser.add_argument("--format", choices=FORMATS, default="table")
 
     def handle(self, *_: Any, **options: Any) -> None:
         """List, or accept."""
-        try:
-            if options["accept"]:
-                self._accept(options)
-            else:
-                self._list(options)
-        except CommerceEventsError as error:
-            hint = error.hint if isinstance(error, OperatorError) else "Nothing was changed; try again."
-            raise CommandError(f"{error}\n{hint}", returncode=3) from error
+        if options["accept"]:
+            self._accept(options)
+        else:
+            self._list(options)
 
     def _list(self, options: dict[str, Any]) -> None:
         gaps = Gap.objects.all() if options["all"] else Gap.objects.filter(resolved_at=None)
         rows = [{name: _plain(getattr(gap, name)) for name in FIELDS} for gap in gaps]
-        if options["format"] == "json":
-            self.stdout.write(json.dumps(rows, indent=2))
-        elif options["format"] == "ndjson":
-            for row in rows:
-                self.stdout.write(json.dumps(row))
-        elif options["format"] == "csv":
-            writer = csv.DictWriter(sys.stdout, FIELDS)
-            writer.writeheader()
-            writer.writerows(rows)
+        if options["format"] != "table":
+            self.stdout.write(listed(rows, FIELDS, options["format"]), ending="\n" if rows else "")
         else:
             for row in rows:
                 self.stdout.write(
@@ -87,7 +84,7 @@ class Command(CommerceCommand):
     def _accept(self, options: dict[str, Any]) -> None:
         gaps = Gap.objects.filter(resolved_at=None)
         if options["accept"] != "all":
-            gaps = gaps.filter(pk=_number(options["accept"]))
+            gaps = gaps.filter(pk=options["accept"])
         if not gaps:
             raise OperatorError(f"there is no open gap {options['accept']}", hint="`commerce_gaps` lists them.")
         settings = bus_settings()
@@ -115,8 +112,5 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise CommandError(f"--accept takes the number of a gap, or all; not {text}", returncode=2) from None
+def _gap(text: str) -> str | int:
+    return text if text == "all" else whole_number(1)(text)

@@ -6,8 +6,7 @@ import getpass
 from datetime import UTC
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import CommandParser
 
 from commerce_events.bus import handlers, sources
 from commerce_events.bus.conf import BusSettings, bus_settings
@@ -46,16 +45,19 @@ class Command(CommerceCommand):
 
     help = "Stores whose events are handled, wait, or are refused. stop changes nothing without --yes."
     epilog = EPILOG
+    halfway = "`commerce_sources` says how the stores stand."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One sub-command each; none means list."""
         actions = parser.add_subparsers(dest="action", metavar="list|pause|resume|stop")
-        parser.set_defaults(action="list", format="table", yes=True, because="", by="")
+        parser.set_defaults(action="list", format="table", yes=False, because="", by="")
         listing = actions.add_parser("list", help="every store that is allowed, limited, or was ever spoken of here")
         pausing = actions.add_parser("pause", help="store what it sends, and handle nothing of it")
         resuming = actions.add_parser("resume", help="handle what it sends, and what has waited")
         stopping = actions.add_parser("stop", help="refuse what it sends, and what has waited")
-        stopping.add_argument("--yes", action="store_true", default=False, help="do it; without it, only say what")
+        stopping.add_argument("--yes", action="store_true", help="do it; without it, only say what")
+        for each in (pausing, resuming):  # which can be taken back
+            each.set_defaults(yes=True)
         for each in (pausing, resuming, stopping):
             each.add_argument("name", metavar="STORE", help="slug of the store")
             each.add_argument("--because", default="", metavar="TEXT", help="for the record; nobody's name")
@@ -65,19 +67,13 @@ class Command(CommerceCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Do what was asked, then show the stores."""
-        try:
-            settings = bus_settings()
-            allowed = _allowed(settings)
-            if options["action"] == "list":
-                names = {*allowed, *settings["SOURCE_LIMITS"], *Source.objects.values_list("name", flat=True)}
-                self._show(sorted(names), settings, options)
-            else:
-                self._change(options["name"], allowed, settings, options)
-        except OperatorError as error:
-            raise CommandError(f"{error}\n{error.hint}", returncode=3) from error
-        except DatabaseError as error:
-            said = f"the database does not answer ({type(error).__name__})"
-            raise CommandError(f"{said}\nIs it running and migrated? `manage.py migrate`", returncode=3) from error
+        settings = bus_settings()
+        allowed = _allowed(settings)
+        if options["action"] == "list":
+            names = {*allowed, *settings["SOURCE_LIMITS"], *Source.objects.values_list("name", flat=True)}
+            self._show(sorted(names), settings, options)
+        else:
+            self._change(options["name"], allowed, settings, options)
 
     def _change(self, name: str, allowed: set[str], settings: BusSettings, options: dict[str, Any]) -> None:
         if name not in allowed and not any(source.name == name for source in Source.objects.all()):

@@ -12,15 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.migrations.executor import MigrationExecutor
 
 from commerce_events.bus import handlers
 from commerce_events.bus.beginning import BEGIN, NoPositionError
 from commerce_events.bus.conf import bus_settings
+from commerce_events.bus.tables import refuse_unmigrated
 from commerce_events.bus.worker import STAGES, Options, Worker
 from commerce_events.exceptions import OperatorError
-from commerce_events.management.command import CommerceCommand
+from commerce_events.management.command import CommerceCommand, whole_number
 from commerce_events.models import Position
 
 #: Exit codes, and what they say. Stable: orchestrators and alert rules depend on them.
@@ -50,6 +49,7 @@ class Command(CommerceCommand):
 
     help = "Receive order events, fulfil or revoke enrollments, and publish the results."
     epilog = EPILOG
+    requires_migrations_checks = False  # the worker looks: it waits for a database that is away
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Flags."""
@@ -58,7 +58,9 @@ class Command(CommerceCommand):
             "--from", dest="start", type=_start, metavar="earliest|latest|TIME",
             help="where a group without a position begins; TIME in ISO 8601 with a zone",
         )  # fmt: skip
-        parser.add_argument("--concurrency", type=int, default=1, help="threads that handle orders (default 1)")
+        parser.add_argument(
+            "--concurrency", type=whole_number(1, 64), default=1, help="threads that handle orders (default 1)"
+        )
         parser.add_argument("--until-idle", action="store_true", help="end when nothing is left to do")
         parser.add_argument(
             "--replay", action="store_true", help="read again from --from, although there is a position"
@@ -66,7 +68,9 @@ class Command(CommerceCommand):
         parser.add_argument(
             "--accept-poison", action="store_true", help="set unreadable messages aside even where nothing else comes"
         )
-        parser.add_argument("--deadline", type=float, default=25.0, help="seconds to end in after SIGTERM (default 25)")
+        parser.add_argument(
+            "--deadline", type=_seconds, default=25.0, help="seconds to end in after SIGTERM (default 25)"
+        )
         parser.add_argument("--health-file", help="file that says ok while every stage gets on")
         parser.add_argument("--metrics", metavar="HOST:PORT", help="where Prometheus may ask, e.g. 127.0.0.1:9464")
         parser.add_argument("--format", choices=("table", "json"), default="table", help="how the totals are printed")
@@ -98,7 +102,7 @@ class Command(CommerceCommand):
                 deadline=options["deadline"],
             ))  # fmt: skip
             _stop_on_signals(worker)
-            worker.run(_refuse_unmigrated)
+            worker.run(refuse_unmigrated)
         except NoPositionError as error:
             return self._explain(error, 4)
         except OperatorError as error:
@@ -132,12 +136,14 @@ def _start(text: str) -> str | datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _refuse_unmigrated() -> None:
-    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    ours = [str(migration) for migration, _ in plan if migration.app_label.startswith("commerce_")]
-    if ours:
-        raise OperatorError(f"unapplied migrations: {', '.join(ours)}", hint="Run `manage.py migrate` first.")
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, such as 25")
+    return seconds
 
 
 def _stop_on_signals(worker: Worker) -> None:

@@ -14,7 +14,6 @@ from commerce_events.management.progress import Progress
 from commerce_events.models import DeadLetter, Inbox, Outbox, OutboxBatch
 from consumers.fulfillment import api
 from consumers.fulfillment.rules.decide import LINES_EXPIRED
-from tests.engines.processes import Processes
 from tests.engines.schema import TestDatabase
 from tests.unit.fulfillment.site import DEMO, Site, learner, paid, refunded
 
@@ -218,13 +217,6 @@ def test_help_shows_examples_and_exit_codes() -> None:
     assert all(f"  {code}  {text}" in shown for code, text in EXIT.items())
 
 
-@pytest.mark.parametrize(("options", "code"), [({"older_than": 0}, 2), ({"older_than": -1}, 2)])
-def test_a_day_is_the_least(sqlite: TestDatabase, options: dict[str, Any], code: int) -> None:
-    with pytest.raises(CommandError) as ended:
-        called(**options)
-    assert ended.value.returncode == code
-
-
 def test_the_setting_counts_where_no_flag_does(old: Site, settings: Any) -> None:
     settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, "RETENTION_DAYS": 500}
     assert purge(yes=True) == dict.fromkeys(retention.EVERYTHING, 0)
@@ -233,15 +225,6 @@ def test_the_setting_counts_where_no_flag_does(old: Site, settings: Any) -> None
     with pytest.raises(CommandError) as ended:
         called()
     assert ended.value.returncode == 3
-
-
-def test_a_database_that_is_not_migrated_ends_with_3(database: TestDatabase, processes: Processes) -> None:
-    if database.kind != "sqlite":
-        return
-    processes.environment["COMMERCE_EVENTS_TEST_DATABASE"] = "sqlite:////nowhere/at-all.sqlite3"
-    ended = processes.manage("commerce_purge")
-    assert ended.returncode == 3, ended.stderr
-    assert "does not answer" in ended.stderr
 
 
 class Terminal:

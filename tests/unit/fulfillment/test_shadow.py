@@ -227,19 +227,25 @@ def test_what_was_decided_is_compared_with_what_there_is(site: Shadowed) -> None
     assert [(row["order_key"], row["verdict"]) for row in rows] == [
         ("shop:1", "same"), ("shop:2", "differs"), ("shop:3", "older"), ("shop:3", "same"), ("shop:4", ""),
     ]  # fmt: skip
-    assert compared("--all", "--source", "other") == []
+    with pytest.raises(CommandError, match="no store is called 'nobody'") as caught:
+        compared("--all", "--source", "nobody")
+    assert caught.value.returncode == 3
     assert "x@example.com" not in json.dumps(rows)
 
 
 def test_acting_is_dry_without_yes_and_refused_while_shadow_mode_is_on(site: Shadowed, settings: Any) -> None:
     site.deliver(paid("1", site.user("ada")))
     assert acting() == [{"events": 1, "done": False}]
-    settings.COMMERCE_FULFILLMENT = {**settings.COMMERCE_FULFILLMENT, "SHADOW": ["shop"]}
+    stores = {"SOURCES": {"shop": {}, "other": {}}, "SHADOW": ["shop"]}
+    settings.COMMERCE_FULFILLMENT = {**settings.COMMERCE_FULFILLMENT, **stores}
     for more in ({}, {"source": "shop"}):
         with pytest.raises(CommandError, match="still on") as caught:
             acting(yes=True, **more)
         assert caught.value.returncode == 3
     assert acting(yes=True, source="other") == [{"events": 0, "done": True}]
+    with pytest.raises(CommandError, match="no store is called 'nobody'") as caught:
+        acting(source="nobody")
+    assert caught.value.returncode == 3
     assert [row.state for row in of_orders()] == ["shadow"]
     assert not Source.objects.exists()
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import CommandParser
 
 from commerce_events.exceptions import OperatorError
 from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand
+from commerce_events.management.command import CommerceCommand, whole_number
 from commerce_events.management.progress import Progress
 from consumers.fulfillment import adoption, conf
 
@@ -44,7 +43,9 @@ class Command(CommerceCommand):
         parser.add_argument(
             "--source", required=True, metavar="SLUG", help="the store of orders that name none; of SOURCES"
         )
-        parser.add_argument("--after", type=int, default=0, metavar="ID", help="begin behind this enrollment's id")
+        parser.add_argument(
+            "--after", type=whole_number(0), default=0, metavar="ID", help="begin behind this enrollment's id"
+        )
         parser.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
         parser.add_argument("--format", choices=FORMATS, default="table")
 
@@ -52,6 +53,7 @@ class Command(CommerceCommand):
         """Look at each, say what became of them."""
         counts: Counter[str] = Counter()
         progress, last = Progress(self.stderr), options["after"]
+        self.halfway = f"Go on with --after {last}."
         try:
             sources = conf.policy().sources
             if options["source"] not in sources:
@@ -63,12 +65,8 @@ class Command(CommerceCommand):
             for step in adoption.steps(conf.gateway(), options["source"], sources, last, not options["yes"]):
                 counts += step.counts
                 last = step.last_id
+                self.halfway = f"Go on with --after {last}."
                 progress.show("enrollments", step.done)
-        except OperatorError as error:
-            raise CommandError(f"{error}\n{error.hint}", returncode=3) from error
-        except DatabaseError as error:
-            said = f"the database does not answer ({type(error).__name__})"
-            raise CommandError(f"{said}\nGo on with --after {last}.", returncode=3) from error
         finally:
             progress.close()
         shown = [

@@ -2,17 +2,16 @@
 from __future__ import annotations
 
 import getpass
+import re
 from collections.abc import Iterator, Sequence
 from itertools import batched
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
 
 from commerce_events.bus.retention import Step
-from commerce_events.exceptions import OperatorError, TransientError
 from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand
+from commerce_events.management.command import CommerceCommand, whole_number
 from commerce_events.management.progress import Progress
 from consumers.fulfillment import conf, sweep
 from consumers.fulfillment.sweep import Sought
@@ -49,11 +48,12 @@ class Command(CommerceCommand):
 
     help = "Scrub name and address of learners who have retired, and end their open lines. Dry without --yes."
     epilog = EPILOG
+    halfway = "What was scrubbed is scrubbed; run it again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Flags."""
         parser.add_argument("--all", action="store_true", help="everybody whom the platform is retiring now")
-        parser.add_argument("--user-id", type=int, metavar="N", help="number of the account")
+        parser.add_argument("--user-id", type=whole_number(1), metavar="N", help="number of the account")
         parser.add_argument("--username", default="", metavar="NAME", help="as it was")
         parser.add_argument("--email", default="", metavar="ADDRESS", help="as it was")
         parser.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
@@ -65,19 +65,13 @@ class Command(CommerceCommand):
         one = options["user_id"] is not None or bool(options["username"] or options["email"])
         if one == options["all"]:
             raise CommandError("who? --all, or one person by --user-id, --username and --email", returncode=2)
-        try:
-            gateway = conf.gateway()
-            gateway.begin()
-            names = options["user_id"], options["username"], options["email"]
-            people = sweep.everybody(gateway) if options["all"] else [sweep.somebody(gateway, *names)]
-            rows = self._sweep(people, not options["yes"], options["by"] or getpass.getuser())
-        except OperatorError as error:
-            raise CommandError(f"{error}\n{error.hint}", returncode=3) from error
-        except TransientError as error:
-            raise CommandError(f"{error}\nWhat was scrubbed is scrubbed; run it again.", returncode=7) from error
-        except DatabaseError as error:
-            said = f"the database does not answer ({type(error).__name__})"
-            raise CommandError(f"{said}\nWhat was scrubbed is scrubbed; run it again.", returncode=3) from error
+        if options["email"] and not re.fullmatch(r"[^\s@]+@[^\s@]+", options["email"]):
+            raise CommandError("--email takes an address, such as learner@example.com", returncode=2)
+        gateway = conf.gateway()
+        gateway.begin()
+        names = options["user_id"], options["username"], options["email"]
+        people = sweep.everybody(gateway) if options["all"] else [sweep.somebody(gateway, *names)]
+        rows = self._sweep(people, not options["yes"], options["by"] or getpass.getuser())
         shown = [{"what": name, "rows": rows[name], "done": options["yes"], "about": SAYS[name]} for name in SAYS]
         self.stdout.write(listed(shown, ("what", "rows", "done", "about"), options["format"]))
         if options["format"] == "table":

@@ -6,20 +6,18 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
 
-from commerce_events.exceptions import OperatorError
 from commerce_events.listing import FORMATS, listed
 from commerce_events.management.command import CommerceCommand
 from commerce_events.management.progress import Progress
-from consumers.fulfillment import backlog
+from consumers.fulfillment import backlog, known
 from consumers.fulfillment.rules.reasons import REASONS
 
 #: Exit codes, and what they say. Stable, and the same as those of commerce-events.
 EXIT = {
     0: "done; without --yes: said what would be done",
     2: "the command line is wrong",
-    3: "an operator must act: configuration, the database",
+    3: "an operator must act: configuration, the database, a store or an order that nobody knows",
 }
 EPILOG = """
 examples:
@@ -47,6 +45,7 @@ class Command(CommerceCommand):
 
     help = "Have lines, held refunds and held events decided again, or give them up. Changes nothing without --yes."
     epilog = EPILOG
+    halfway = "What was asked for stays asked for; run it again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Flags."""
@@ -69,17 +68,15 @@ class Command(CommerceCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         """Find, do, show."""
         choice = self._choice(options)
-        try:
-            found = backlog.find(choice)
-            if options["discard"]:
-                found = [each for each in found if each.state != "failed"]  # that is its end already
-            if options["yes"]:
-                self._do(found, options)
-        except OperatorError as error:
-            raise CommandError(f"{error}\n{error.hint}", returncode=3) from error
-        except DatabaseError as error:
-            said = f"the database does not answer ({type(error).__name__})"
-            raise CommandError(f"{said}\nWhat was asked for stays asked for; run it again.", returncode=3) from error
+        found = backlog.find(choice)
+        if not found and choice.order_key:
+            known.refuse_strange_order(choice.order_key)
+        if not found and choice.source:
+            known.refuse_stranger(choice.source)
+        if options["discard"]:
+            found = [each for each in found if each.state != "failed"]  # that is its end already
+        if options["yes"]:
+            self._do(found, options)
         text = listed([asdict(each) for each in found], COLUMNS, options["format"])
         if text:
             self.stdout.write(text)
@@ -104,6 +101,11 @@ class Command(CommerceCommand):
             raise CommandError(f"{reason} is no reason code; docs/references/reason-codes.rst lists them", returncode=2)
         if options["discard"] and options["approve"]:
             raise CommandError("--approve carries a refund out, --discard gives it up: one of them", returncode=2)
+        source, _, order_id = options["order"].partition(":")
+        if options["order"] and not (source and order_id):
+            raise CommandError(f"{options['order']} is no order: --order takes STORE:ID, as in shop:100", returncode=2)
+        if options["order"] and options["source"] not in ("", source):
+            raise CommandError(f"no order of {options['source']} is called {options['order']}", returncode=2)
         states = tuple(options["state"] or ("held", "failed"))
         return backlog.Choice(states, reason, options["course"], options["source"], options["order"])
 

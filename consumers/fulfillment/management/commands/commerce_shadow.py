@@ -8,19 +8,18 @@ from datetime import UTC
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
 
-from commerce_events.exceptions import OperatorError, TransientError
+from commerce_events.exceptions import OperatorError
 from commerce_events.listing import FORMATS, listed
 from commerce_events.management.command import CommerceCommand
 from commerce_events.models import Inbox
-from consumers.fulfillment import conf, shadow
+from consumers.fulfillment import conf, known, shadow
 
 #: Exit codes, and what they say. Stable, and the same as those of commerce-events.
 EXIT = {
     0: "done, and nothing differs; act without --yes: said what would be done",
     2: "the command line is wrong",
-    3: "an operator must act: configuration, the database, shadow mode is still on",
+    3: "an operator must act: configuration, the database, an unknown store, shadow mode is still on",
     6: "some enrollments differ from what was decided",
     7: "the platform does not answer; the same command can succeed later",
 }
@@ -62,18 +61,12 @@ class Command(CommerceCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Do what was asked; the exit code tells the truth."""
-        try:
-            (self._act if options["action"] == "act" else self._compare)(options)
-        except OperatorError as error:
-            raise CommandError(f"{error}\n{error.hint}", returncode=3) from error
-        except TransientError as error:
-            raise CommandError(f"{error}\nTry again.", returncode=7) from error
-        except DatabaseError as error:
-            said = f"the database does not answer ({type(error).__name__})"
-            raise CommandError(f"{said}\nIs it running and migrated? `manage.py migrate`", returncode=3) from error
+        (self._act if options["action"] == "act" else self._compare)(options)
 
     def _compare(self, options: dict[str, Any]) -> None:
         lines = shadow.report(conf.gateway(), options["source"])
+        if not lines and options["source"]:
+            known.refuse_stranger(options["source"])
         counts = Counter(line.verdict for line in lines)
         shown = [
             {**asdict(line), "decided_at": line.decided_at and line.decided_at.astimezone(UTC).isoformat()}
@@ -103,6 +96,8 @@ class Command(CommerceCommand):
             done = sum(shadow.act(options["source"], options["by"] or getpass.getuser()))
         else:
             done = shadow.waiting(options["source"])
+        if not done and options["source"]:
+            known.refuse_stranger(options["source"])
         rows = [{"events": done, "done": options["yes"]}]
         self.stdout.write(listed(rows, ("events", "done"), options["format"]))
         if options["format"] == "table" and not options["yes"]:
