@@ -4,7 +4,7 @@
 
     COMMERCE_EVENTS = {"STORES": {"campus-shop": {
         "KIND": "woocommerce", "SECRETS": ["env:WC_SECRET"],
-        "OPTIONS": {"url": "https://shop.example.com", "key": "env:WC_KEY", "secret": "env:WC_API_SECRET"},
+        "OPTIONS": {"url": "https://shop.example.com", "consumer_key": "env:WC_KEY", "consumer_secret": "env:WC_CS"},
     }}}
 
 A value ``env:NAME``, in secrets and in options, is taken from the environment. No secret is ever in the database.

@@ -13,24 +13,28 @@ from typing import Any
 import pytest
 
 from commerce_events.stores.adapter import KINDS, adapter
+from commerce_events.stores.oscar.options import OscarOptions
 from commerce_events.stores.saleor import queries
 from commerce_events.stores.saleor.options import SaleorOptions
+from commerce_events.stores.shopify.options import ShopifyOptions
 from commerce_events.stores.signed_json import SignedJson, SignedJsonOptions
 from commerce_events.stores.snapshot import Item, Learner, Returned, Reversal, Snapshot
 from commerce_events.stores.stripe.adapter import EVENTS
 from commerce_events.stores.stripe.options import StripeOptions
 from commerce_events.stores.unified_ecommerce import UnifiedEcommerceOptions
+from commerce_events.stores.woocommerce.options import WooCommerceOptions
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = ROOT / "docs" / "how-tos" / "stores"
 OPTIONS = {
     "saleor": SaleorOptions(), "stripe": StripeOptions(), "signed-json": SignedJsonOptions(),
-    "unified-ecommerce": UnifiedEcommerceOptions(),
+    "unified-ecommerce": UnifiedEcommerceOptions(), "woocommerce": WooCommerceOptions(), "shopify": ShopifyOptions(),
+    "oscar": OscarOptions(),
 }  # fmt: skip
 #: Where the code of each says them.
 CODE = {
     "saleor": "saleor", "stripe": "stripe", "signed-json": "signed_json.py",
-    "unified-ecommerce": "unified_ecommerce.py",
+    "unified-ecommerce": "unified_ecommerce.py", "woocommerce": "woocommerce", "shopify": "shopify", "oscar": "oscar",
 }  # fmt: skip
 
 
