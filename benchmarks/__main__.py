@@ -15,7 +15,7 @@ from benchmarks import figures
 from benchmarks.rounds import FULL, QUICK, Rounds
 from benchmarks.site import SEARCHES, site
 
-FIGURES = ("P1", "P2", "P3", "P4", "P5", "P7", "P9")
+FIGURES = ("P1", "P2", "P3", "P4", "P5", "P7", "P9", "P13")
 
 
 def _list(known: tuple[str, ...]) -> Any:

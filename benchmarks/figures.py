@@ -28,6 +28,7 @@ GOALS = (
     Goal("P2", "waits 5 ms, one at a time ÷ stock", "waiting-1", "stock-waiting", None),
     Goal("P3", "intake ÷ stock, empty receiver", "intake", "stock-empty", 4),
     Goal("P4", "relay ÷ stock send", "relay", "stock-send", 3),
+    Goal("P13", "webhooks ÷ bare view, same server", "webhooks", "bare", 0.5),
     Goal("P5", "replay ÷ stock, empty receiver", "replay", "stock-empty", 4),
 )
 LATENCY_GOAL = 1.5
@@ -52,6 +53,8 @@ def figures(measured: Measured) -> Iterator[Figure]:
     yield from filter(None, (_ratio(goal, measured) for goal in GOALS))
     if "serve" in measured:
         yield from _latencies(measured)
+    if "webhooks" in measured:
+        yield from _webhooks(measured)
     for outcome in measured.get("memory", ()):
         peak = outcome["peak_megabytes"]
         yield Figure(
@@ -83,6 +86,23 @@ def _latencies(measured: Measured) -> Iterator[Figure]:
                 "P7", f"{part} publish → result, {rate}/s", _spread(ours, ".0f", " ms"), _spread(plain, ".0f", " ms"),
                 _spread(ratios, ".2f", "×"), f"≤ {LATENCY_GOAL} ×", statistics.median(ratios) <= LATENCY_GOAL,
             )  # fmt: skip
+
+
+def _webhooks(measured: Measured) -> Iterator[Figure]:
+    """Latency of what was taken; and of twice that load what was refused, how, and whether the sweep found it."""
+    ours, plain = ([outcome["p99"] for outcome in measured[name]] for name in ("webhooks", "bare"))
+    yield Figure("P13", "p99 of a webhook", _spread(ours, ".0f", " ms"), _spread(plain, ".0f", " ms"), "", "told", None)
+    for outcome in measured["crowd"]:
+        others = {int(status): count for status, count in outcome["statuses"].items() if int(status) != 200}
+        said = ", ".join(f"{count:,} × {status or 'cut off'}" for status, count in sorted(others.items()))
+        yield Figure(
+            "P13", f"twice that load, {outcome['offered']:.0f}/s: taken, refused", f"{outcome['rate']:,.0f}/s", "",
+            said, "429 or 503, with Retry-After", others.keys() <= {429, 503} and not outcome["refused_without_time"],
+        )  # fmt: skip
+        yield Figure(
+            "P13", "of what was refused, the sweep found", f"{outcome['swept']:,}", f"{outcome['refused']:,}", "",
+            "all", outcome["swept"] == outcome["refused"],
+        )  # fmt: skip
 
 
 def _rates(outcomes: Sequence[Mapping[str, Any]]) -> list[float]:

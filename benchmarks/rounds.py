@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from benchmarks import latency, process
 from benchmarks.site import Site
+from benchmarks.webhooks import measure as webhooks
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ class Rounds:
                 with self.site.topics() as prefix:
                     outcome = latency.measure(self.site, database, prefix, served, self.counts.seconds)
                 self._keep(database, served, outcome)
+
+        if "P13" in only:
+            self.say(f"{database}: webhooks")
+            with self.site.topics() as prefix:
+                for name, outcome in webhooks.measure(self.site, database, prefix, self.counts.seconds).items():
+                    self._keep(database, name, outcome)
 
     def memory(self, database: str) -> None:
         """Backlogs of several sizes, once each."""

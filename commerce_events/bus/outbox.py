@@ -87,9 +87,10 @@ def write(told: Sequence[tuple[Stream, Sequence[Message]]], now: datetime) -> li
 
 def write_packed(packed: Sequence[bytes], now: datetime) -> int:
     """Insert packed messages as one batch; the batch's id."""
-    batch = sql.insert_one(OutboxBatch, ("messages", "created_at"), (len(packed), now))
-    sql.insert(Outbox, COLUMNS, [(batch * PARCELS, batch, b"".join(packed), now)])
-    return batch
+    return sql.insert_owned(
+        OutboxBatch, (("messages", "created_at"), (len(packed), now)),
+        Outbox, (COLUMNS, (b"".join(packed), now)), multiples=(PARCELS, 1),
+    )  # fmt: skip
 
 
 def again(batch_id: int) -> bool:

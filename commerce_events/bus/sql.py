@@ -78,6 +78,32 @@ def insert_one(model: type[models.Model], columns: Sequence[str], row: Row, usin
     return int(key)
 
 
+def insert_owned(
+    owner: type[models.Model], of_owner: tuple[Sequence[str], Row], owned: type[models.Model],
+    of_owned: tuple[Sequence[str], Row], multiples: Sequence[int], using: str = "default",
+) -> int:  # fmt: skip
+    """Insert a row and one that belongs to it, on one way; the key that the database gave the owner.
+
+    Arguments:
+        of_owner: columns and their values.
+        of_owned: the same; its first columns have no values here: each is the owner's key, times one of ``multiples``.
+    """
+    connection = _connected(using)
+    columns, row = of_owned
+    if connection.vendor == "sqlite":
+        key = insert_one(owner, *of_owner, using=using)
+        insert(owned, columns, [(*(key * times for times in multiples), *row)], using)
+        return key
+    last = "LAST_INSERT_ID()" if connection.vendor == "mysql" else "lastval()"
+    keys = ",".join(f"{last}*{times:d}" for times in multiples)
+    (known,) = literals(connection, owner, tuple(of_owner[0]), [of_owner[1]])
+    (values,) = literals(connection, owned, tuple(columns[len(multiples) :]), [row])
+    first = f"{_into(connection.vendor, owner, tuple(of_owner[0]))} VALUES ({known})".encode()
+    second = f"{_into(connection.vendor, owned, tuple(columns))} VALUES ({keys},{values})".encode()
+    *_, ((found,),) = script.ask(first, second, f"SELECT {last}".encode(), using=using)
+    return int(found)
+
+
 def update(
     model: type[models.Model], columns: Sequence[str], rows: Sequence[Row], key: str = "id", using: str = "default"
 ) -> None:

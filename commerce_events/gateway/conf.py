@@ -11,7 +11,7 @@ from commerce_events.entries import Kind, text, whole
 DEFAULTS: dict[str, Any] = {
     "MAX_BODY": 1 << 20,  # bytes of a webhook; a longer one is refused with 413
     "AT_ONCE": 4,  # requests that one process works on at once
-    "QUEUED": 8,  # requests of one process that wait for that; more are answered with 503
+    "QUEUED": 24,  # requests of one process that wait for that; more are answered with 503
     "RATES": "memory://",  # where rates are counted: here, or in a Redis for all processes together; of `limits`
 }
 #: What each of them may be.

@@ -8,7 +8,7 @@ import os
 bind = "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", "4"))
 worker_class = "gthread"
-threads = 16
+threads = 32
 timeout = 30
 graceful_timeout = 20
 keepalive = 15

@@ -26,6 +26,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from commerce_events.bus.failures import is_outage, summary
 from commerce_events.bus.run import utc_now
 from commerce_events.bus.sources import Sources
+from commerce_events.exceptions import CommerceEventsError
+from commerce_events.gateway.connections import Connections
 from commerce_events.gateway.limits import Places, Rates
 from commerce_events.stores.adapter import Headers, SignatureError
 from commerce_events.stores.conf import Store
@@ -53,7 +55,7 @@ class Reception:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:  # fmt: skip
         self.stores, self.rates, self.places, self.max_body, self.clock = stores, rates, places, max_body, clock
-        self.sources = Sources()
+        self.sources, self.connections = Sources(), Connections()
 
     def answer(self, source: str, headers: Headers, raw: bytes) -> Answer:
         """Judge one delivery. Never raises, so that no trace of it comes into a log."""
@@ -64,10 +66,14 @@ class Reception:
             if not has_place:
                 return Answer(503, "busy", BUSY)
             try:
-                return self._patiently(store, headers, raw)
+                with self.connections.taken():
+                    return self._patiently(store, headers, raw)
             except (DatabaseError, InterfaceError) as error:
                 log.error("store %s: not taken, the database: %s", source, summary(error))
                 return Answer(503, "database_away", AWAY)
+            except CommerceEventsError as error:
+                log.error("store %s: not taken: %s", source, error)
+                return Answer(503, "failed", AWAY)
             except Exception as error:  # noqa: BLE001 told to the log and to the store, which comes again
                 log.error("store %s: not taken: %s", source, summary(error))
                 return Answer(503, "failed", AWAY)

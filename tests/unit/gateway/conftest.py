@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,11 +18,10 @@ Deliver = Callable[..., HttpResponse]
 
 
 @pytest.fixture
-def deliver(settings: Any, shops: dict[str, tiny.Shop]) -> Deliver:  # noqa: F811
+def deliver(settings: Any, shops: dict[str, tiny.Shop]) -> Iterator[Deliver]:  # noqa: F811
     """``deliver(body, source="shop", secret=SECRET, delivery=None)`` sends a signed webhook; ``headers`` instead."""
     settings.ROOT_URLCONF = "commerce_events.gateway.urls"
     settings.COMMERCE_GATEWAY = {}
-    views.reception.cache_clear()
 
     def send(
         body: Any, source: str = "shop", secret: str = SECRET, delivery: str | None = None,
@@ -34,4 +33,5 @@ def deliver(settings: Any, shops: dict[str, tiny.Shop]) -> Deliver:  # noqa: F81
             f"/webhooks/{source}", raw, content_type="application/json", headers=said
         )
 
-    return send
+    yield send
+    views.forget()
