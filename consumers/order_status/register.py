@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 
 from commerce_events import topics
+from commerce_events.bus import inbox
+from commerce_events.models import Stream
 from commerce_events.publishing import Published
 from consumers.order_status import conf
 from consumers.order_status.book import Book, Waiting, order_digest
@@ -15,12 +17,14 @@ from consumers.order_status.models import Publication
 
 
 def on_published(event: Published, **_: Any) -> None:
-    """Receiver of :data:`commerce_events.publishing.published`; the order's stream row is locked."""
+    """Receiver of :data:`commerce_events.publishing.published`."""
     register(event, datetime.now(UTC), conf.options())
 
 
 def register(event: Published, now: datetime, options: conf.Options) -> None:
     """Write down an event that stands in the outbox. The same content again is the same event, sent once more."""
+    # Whoever publishes may hold a lock of another kind; results are handled under this one.
+    Stream.objects.select_for_update().get(pk=inbox.stream_of(event.order_key))
     data, is_paid = event.data, event.event_type == topics.ORDER_PAID_TYPE
     book = Book([event.order_key], now)
     order = book.open(event.order_key, data["order_number"])
