@@ -11,6 +11,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 from tests.unit.stores.listening import Request
 from tests.unit.stores.serving import Answer
@@ -129,8 +130,8 @@ class FakeShopify:
         return {
             "content-type": "application/json", "x-shopify-topic": topic,
             "x-shopify-hmac-sha256": base64.b64encode(digest).decode(), "x-shopify-shop-domain": "a.myshopify.com",
-            "x-shopify-api-version": "2025-10", "x-shopify-webhook-id": str(self._id()),
-            "x-shopify-event-id": event or str(self._id()), "x-shopify-triggered-at": self._at(),
+            "x-shopify-api-version": "2025-10", "x-shopify-webhook-id": str(uuid4()),
+            "x-shopify-event-id": event or str(uuid4()), "x-shopify-triggered-at": self._at(),
         }, raw  # fmt: skip
 
     def get(self, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
@@ -155,7 +156,7 @@ class FakeShopify:
                 fields = self.metafields["/".join(owner)].items() if query["namespace"] == "openedx" else ()
                 return 200, {"metafields": [
                     {
-                        "id": self._id(), "namespace": "openedx", "key": key, "value": value,
+                        "id": 1069228937, "namespace": "openedx", "key": key, "value": value,
                         "type": "single_line_text_field",
                     } for key, value in fields
                 ]}, {}  # fmt: skip
