@@ -1,7 +1,8 @@
 """Noticing that the database was restored from a backup, before anything is decided on it (D4).
 
-Kafka's committed offset is always behind the position row. If it is ahead, the row went back in time: results were
-published that this database does not know. So a new epoch starts – new results outrank every lost one –, the events
+Two things give it away. Kafka's committed offset is always behind the position row: if it is ahead, the row went back
+in time. And a result is published after its number was committed: if one stands on the topic whose number this database
+has not given away, another history decided it. So a new epoch starts – new results outrank every lost one –, the events
 behind the position are read again, and the streams whose lost results stand on the results topic are renewed, even
 where no event of theirs comes again.
 """
@@ -9,11 +10,13 @@ where no event of theirs comes again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from commerce_events import identity, topics, wire
 from commerce_events.bus import clients, ids, inbox, kafka, positions
@@ -65,23 +68,22 @@ class Guard:
             # Kafka first, then the database once more: what is committed in between is in the database already
             committed = kafka.committed(client, stands)
             ahead = positions.ahead(committed, positions.load(self.settings.group, self.full_topics))
-            fresh = not Lease.objects.filter(name=RELAY_LEASE).exists() and not stands
-            if not ahead and not fresh:
+            published = self._published(client)
+            row = installation(self.settings.installation)
+            if _is_explained(ahead, row) and not _lost(published, row.epoch):
                 return False
-            epoch, keys = self._published(client)
-            if not ahead and not epoch:
-                return False
-            return self._new_epoch(ahead, epoch, keys)
+            return self._new_epoch(ahead, published)
         finally:
             kafka.close(client)
 
-    def _new_epoch(self, ahead: dict[str, int], published: int, keys: set[str]) -> bool:
+    def _new_epoch(self, ahead: dict[str, int], published: dict[str, int]) -> bool:
+        last = max(published.values(), default=0) >> 32
         with transaction.atomic():
             row = Installation.objects.select_for_update().get(slug=installation(self.settings.installation).slug)
-            evidence = ahead or {"results": published}
-            if row.restored_from == evidence and row.epoch > published:
+            evidence = ahead or {"results": last}
+            if _is_explained(ahead, row) and row.epoch > last:
                 return False  # another process has seen the same
-            row.epoch = max(row.epoch, published) + 1
+            row.epoch = max(row.epoch, last) + 1
             row.epoch_started_at = now = datetime.now(UTC)
             row.epoch_reason = "database restored: " + (
                 ", ".join(ahead) or "results of this installation are published"
@@ -89,8 +91,7 @@ class Guard:
             row.epoch_reason = row.epoch_reason[:255]
             row.restored_from = evidence
             row.save()
-            known = {identity.stream_digest(topics.ORDER_TOPIC, key): key for key in keys}
-            streams = Stream.objects.filter(digest__in=list(known)).values_list("id", "key")
+            streams = _streams(published).values_list("id", "key")
             inbox.write([(stream, FollowUp(RENEW, key, {"order_key": key})) for stream, key in streams], now)
         ids.STREAMS.forget()
         log.error(
@@ -99,8 +100,8 @@ class Guard:
         )  # fmt: skip
         return True
 
-    def _published(self, client: Consumer) -> tuple[int, set[str]]:
-        """The highest epoch and the keys of results on the topic behind the last delivery that the database knows."""
+    def _published(self, client: Consumer) -> dict[str, int]:
+        """The highest sequence of each key on the results topic, behind the last delivery that the database knows."""
         topic = self.settings.full_topic(topics.FULFILLMENT_TOPIC)
         delivered = (Lease.objects.filter(name=RELAY_LEASE).values_list("delivered", flat=True).first() or {}).get(
             topic, {}
@@ -113,7 +114,7 @@ class Guard:
             if offset < log_.high:
                 missing[partition] = log_.high
                 begin.append(TopicPartition(topic, partition, offset))
-        epoch, keys = 0, set()
+        found: dict[str, int] = {}
         client.assign(begin)
         while missing:
             messages = kafka.take(client, 1000, kafka.TIMEOUT)
@@ -127,10 +128,10 @@ class Guard:
                     missing.pop(message.partition(), None)
                 result = self._result(message)
                 if result is not None and result["installation"] == self.settings.installation:
-                    epoch = max(epoch, result["sequence"] >> 32)
-                    keys.add(result["order_key"])
+                    key = result["order_key"]
+                    found[key] = max(result["sequence"], found.get(key, 0))
         client.unassign()
-        return epoch, keys
+        return found
 
     def _result(self, message: kafka.Record) -> dict[str, Any] | None:
         try:
@@ -144,6 +145,21 @@ class Guard:
             return dict(wire.decode(event_type, body, writer)["fulfillment"])
         except ContractError:  # somebody else's bytes on our topic; nothing of ours is lost with them
             return None
+
+
+def _is_explained(ahead: dict[str, int], row: Installation) -> bool:
+    """Whether a restore that was noticed already accounts for these: what is read again is ahead no more."""
+    return all(row.restored_from.get(at) == offset for at, offset in ahead.items())
+
+
+def _streams(keys: Iterable[str]) -> QuerySet[Stream]:
+    return Stream.objects.filter(digest__in=[identity.stream_digest(topics.ORDER_TOPIC, key) for key in keys])
+
+
+def _lost(published: dict[str, int], epoch: int) -> bool:
+    """Whether one of these sequences was never given away here. Read after the topic: what it holds was committed."""
+    given = dict(_streams(published).values_list("key", "next_n"))
+    return any(sequence >= epoch << 32 | given.get(key, 1) for key, sequence in published.items())
 
 
 def installation(slug: str) -> Installation:

@@ -49,9 +49,9 @@ class Site:
         kafka.commit(client, {(self.topic, partition): offset})
         kafka.close(client)
 
-    def stream(self, key: str = KEY) -> None:
+    def stream(self, key: str = KEY, next_n: int = 1) -> None:
         digest = identity.stream_digest(topics.ORDER_TOPIC, key)
-        Stream.objects.create(digest=digest, topic=topics.ORDER_TOPIC, key=key)
+        Stream.objects.create(digest=digest, topic=topics.ORDER_TOPIC, key=key, next_n=next_n)
 
     def relayed(self, **delivered: int) -> None:
         """A relay of this database has published up to these offsets of partitions p0, p1 …"""
@@ -124,6 +124,41 @@ def test_streams_whose_results_were_published_after_the_backup_are_renewed(site:
     assert site.guard.check() is True
     assert site.renewed() == [KEY]
     assert Installation.objects.get().epoch == 4, "above every epoch that was published"
+
+
+def test_a_result_that_this_database_never_numbered_gives_a_restore_away(site: Site) -> None:
+    """The backup was made when every order had been received, and not every one decided: no offset is ahead."""
+    site.stream(next_n=1)
+    site.publish(1)
+    site.stand(5)
+    site.commit(5)
+    site.relayed()
+    assert site.guard.check() is True
+    assert (Installation.objects.get().epoch, site.renewed()) == (2, [KEY])
+    assert site.guard.check() is False
+
+
+def test_a_result_that_was_published_and_not_noted_is_no_restore(site: Site) -> None:
+    """A relay died, or another one is at work, between the broker's word and its note of it."""
+    site.stream(next_n=2)
+    site.publish(1)
+    site.stand(5)
+    site.relayed()
+    assert site.guard.check() is False
+    assert Installation.objects.get().epoch == 1
+
+
+def test_a_process_that_starts_while_events_are_read_again_begins_no_epoch(site: Site) -> None:
+    for partition in (0, 1):
+        site.stand(5, partition)
+        site.commit(9, partition)
+    site.relayed()
+    assert site.guard.check() is True
+    site.commit(6)  # what was read again so far
+    moved = positions.load(site.settings.group, [site.topic])[site.topic, 0]
+    assert positions.advance(moved, 6, datetime.now(UTC))
+    assert site.guard.check() is False
+    assert Installation.objects.get().epoch == 2
 
 
 def test_an_empty_database_whose_installation_has_published_is_a_restored_one(site: Site) -> None:
