@@ -1,7 +1,7 @@
 # Everything here sets up what it needs: `make demo` and `make test` work in a clean clone on a machine with Python alone.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-docker mutation quality pii_check bench bench-quick docs kafka-up kafka-down \
+.PHONY: help demo test test-quick test-docker simulate mutation quality pii_check bench bench-quick docs kafka-up kafka-down \
 	schemas requirements upgrade clean
 
 VENV ?= .venv
@@ -27,6 +27,9 @@ test-quick: $(VENV)/.has-test ## run tests/unit on SQLite and the embedded broke
 
 test-docker: $(VENV)/.has-test ## run the end-to-end story on docker-compose.kafka.yml
 	$(BIN)/python -m pytest tests -m docker $(ARGS)
+
+simulate: $(VENV)/.has-test ## the three stages on a simulated broker, database and clock: make simulate ARGS="--steps 1e8"
+	$(BIN)/python -m tests.simulation $(ARGS)
 
 mutation: $(VENV)/.has-mutation ## plant small faults in the rules and count those that their tests find; takes half an hour
 	nice $(BIN)/mutmut run $(ARGS)
