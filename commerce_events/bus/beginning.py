@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
 from commerce_events.bus import kafka, positions
 from commerce_events.bus.positions import Stand
@@ -70,9 +70,7 @@ class Beginning:
             positions.advance(stands[at], offset, self.clock())
 
     def _offset(self, topic: str, partition: int) -> int:
-        log = kafka.log_of(self.consumer, topic, partition, "")
         if isinstance(self.start, datetime):
-            asked = TopicPartition(topic, partition, int(self.start.timestamp() * 1000))
-            found: int = self.consumer.offsets_for_times([asked], timeout=kafka.TIMEOUT)[0].offset
-            return found if found >= 0 else log.high
+            return kafka.offset_at(self.consumer, topic, partition, self.start)
+        log = kafka.log_of(self.consumer, topic, partition, "")
         return log.high if self.start == "latest" else log.low

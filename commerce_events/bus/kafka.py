@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from operator import methodcaller
 from typing import Any, Protocol, cast
 
@@ -119,6 +120,32 @@ def log_of(client: Consumer, topic: str, partition: int, topic_id: str) -> Log:
     except KafkaException as error:
         raise TransientError(f"the broker did not tell the offsets of {topic}[{partition}]") from error
     return Log(low, high, topic_id)
+
+
+def offset_at(client: Consumer, topic: str, partition: int, moment: datetime) -> int:
+    """The first message that is not older than ``moment``; the next offset where there is none yet.
+
+    Raises:
+        TransientError: the broker did not answer.
+        OperatorError: this broker finds no message by its time: librdkafka's own has no such index, and says "none".
+    """
+    milliseconds = max(0, int(moment.timestamp() * 1000))
+    log = log_of(client, topic, partition, "")
+    found = _by_time(client, topic, partition, milliseconds)
+    if found < 0 and log.low < log.high and _by_time(client, topic, partition, 0) < 0:
+        raise OperatorError(
+            f"this broker does not find a message of {topic} by its time",
+            hint="The embedded broker cannot. Say earliest or latest; a real Kafka takes a time as well.",
+        )
+    return found if found >= 0 else log.high
+
+
+def _by_time(client: Consumer, topic: str, partition: int, milliseconds: int) -> int:
+    try:
+        (found,) = client.offsets_for_times([TopicPartition(topic, partition, milliseconds)], timeout=TIMEOUT)
+    except KafkaException as error:
+        raise TransientError(f"the broker did not find a time in {topic}[{partition}]") from error
+    return int(found.offset)
 
 
 def ends(client: AdminClient, at: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:

@@ -76,9 +76,9 @@ class Reader:
 
     def _places(self, at: list[TopicPartition], start: str | datetime) -> list[TopicPartition]:
         if isinstance(start, datetime):
-            asked = [TopicPartition(p.topic, p.partition, int(start.timestamp() * 1000)) for p in at]
-            found: list[TopicPartition] = self.client.offsets_for_times(asked, timeout=kafka.TIMEOUT)
-            return found
+            for p in at:
+                p.offset = kafka.offset_at(self.client, p.topic, p.partition, start)
+            return at
         if start == "latest":
             # the end as it is now: OFFSET_END would be resolved later, and miss what comes in between
             for p in at:

@@ -44,8 +44,13 @@ PATIENCE = 20.0
 
 
 @click.command(help=HELP, short_help="The whole story on this machine, in under a minute.")
-@click.option("--broker", type=click.Choice(("embedded", "kafka")), default="embedded", show_default=True)
-@click.option("--format", "how", type=click.Choice(("table", "ndjson")), default="table", show_default=True)
+@click.option(
+    "--broker", type=click.Choice(("embedded", "kafka")), default="embedded", show_default=True,
+    help="Within this process, or Apache Kafka (needs Java and Maven).",
+)
+@click.option(
+    "--format", "how", type=click.Choice(("table", "ndjson")), default="table", show_default=True, help="Of the story."
+)
 def demo(broker: str, how: str) -> None:
     """Run it."""
     from commerce_events.cli import story

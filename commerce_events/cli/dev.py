@@ -36,7 +36,10 @@ Examples:
 
 
 @click.command(help=HELP, short_help="Hold up a broker and a schema registry on this machine.")
-@click.option("--broker", type=click.Choice(("embedded", "kafka")), default="embedded", show_default=True)
+@click.option(
+    "--broker", type=click.Choice(("embedded", "kafka")), default="embedded", show_default=True,
+    help="Within Python alone, or Apache Kafka (needs Java).",
+)  # fmt: skip
 @click.option("--prefix", default="dev", show_default=True, help="Of the topics; '' for none.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Of Kafka. Without it a free one.")
 @click.option("--registry-port", type=click.IntRange(1, 65535), help="Of the registry. Without it a free one.")

@@ -36,7 +36,8 @@ MARKS = {OK: ("✓", "green"), WARNING: ("!", "yellow"), FAILURE: ("✗", "red")
     "--create-topics", is_flag=True, help="Create the topics that are missing, with partitions and retention."
 )
 @click.option(
-    "--format", "how", type=click.Choice(("table", "json", "ndjson", "csv")), default="table", show_default=True
+    "--format", "how", type=click.Choice(("table", "json", "ndjson", "csv")), default="table", show_default=True,
+    help="Of the findings.",
 )
 @connected
 def doctor(create_topics: bool, how: str, **where: Any) -> None:

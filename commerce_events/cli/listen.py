@@ -32,14 +32,18 @@ COLUMNS = ("time", "event", "order", "line", "outcome", "reason", "learner", "co
 @click.option("--order", "order_key", help="Only this order: SOURCE:ORDER_ID.")
 @click.option("--results", is_flag=True, help="Only the results topic.")
 @click.option("--orders", is_flag=True, help="Only the order topic.")
-@click.option("--from", "start", default="latest", show_default=True, metavar="earliest|latest|TIME")
+@click.option(
+    "--from", "start", default="latest", show_default=True, metavar="earliest|latest|TIME",
+    help="Where to begin; TIME in ISO 8601, in UTC if it names no zone.",
+)
 @click.option("--until-idle", type=float, metavar="SECONDS", help="End when nothing came for so long.")
 @click.option("--count", type=click.IntRange(1), help="End after so many messages.")
 @click.option(
     "--forward-to", metavar="URL", help="POST each message there as JSON; a refusal is told, and reading goes on."
 )
 @click.option(
-    "--format", "how", type=click.Choice(("table", "json", "ndjson", "csv")), default="table", show_default=True
+    "--format", "how", type=click.Choice(("table", "json", "ndjson", "csv")), default="table", show_default=True,
+    help="Of the messages.",
 )
 @connected
 def listen(

@@ -38,8 +38,8 @@ Examples:
 @click.option("--order", "order_id", help="The store's order id. Without it a new one.")
 @click.option("--source", default="shop", show_default=True, help="Slug of the store.")
 @click.option("--learner", help="LMS user id, e-mail address or user name.")
-@click.option("--course", default=builders.COURSE, show_default=True)
-@click.option("--mode", default="verified", show_default=True)
+@click.option("--course", default=builders.COURSE, show_default=True, help="Key of the course.")
+@click.option("--mode", default="verified", show_default=True, help="That was bought.")
 @click.option("--refund", "refund_id", default="r1", show_default=True, help="The store's refund id.")
 @click.option(
     "--set", "fields", multiple=True, metavar="PATH=VALUE", help="Any field, as JSON or text; may be repeated."
@@ -47,7 +47,9 @@ Examples:
 @click.option("--file", "path", type=reading.JSON_FILE, help="The event as JSON; - for standard input.")
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Send it so often: duplicates.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent.")
-@click.option("--format", "how", type=click.Choice(("table", "json")), default="table", show_default=True)
+@click.option(
+    "--format", "how", type=click.Choice(("table", "json")), default="table", show_default=True, help="Of the result."
+)
 @connected
 def trigger(
     kind: str, order_id: str | None, source: str, learner: str | None, course: str, mode: str, refund_id: str,

@@ -15,6 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, Error
 from commerce_events.bus.tables import refuse_unmigrated
 from commerce_events.checks import TAG
 from commerce_events.exceptions import OperatorError, TransientError
+from commerce_events.listing import FORMATS
 
 #: The largest number that a row can have.
 ANY_ID = (1 << 63) - 1
@@ -31,10 +32,17 @@ class CommerceCommand(BaseCommand):
     halfway = "What was done is done; run it again."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The parser keeps the line breaks of the examples."""
+        """The parser keeps the line breaks of the examples; those of a sub-command are shown in its own help, too."""
         kwargs.setdefault("epilog", self.epilog)
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        return super().create_parser(prog_name, subcommand, **kwargs)
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        for actions in (each for each in parser._actions if isinstance(each, argparse._SubParsersAction)):
+            for name, child in actions.choices.items():
+                call = f"  manage.py {subcommand} {name}"
+                lines = [line for line in self.epilog.splitlines() if f"{line} ".startswith(f"{call} ")]
+                child.epilog = "\n".join(["examples:", *(lines or [call])])
+                child.formatter_class = argparse.RawDescriptionHelpFormatter
+        return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run.
@@ -74,6 +82,12 @@ class CommerceCommand(BaseCommand):
 
     def _left(self, options: dict[str, Any]) -> str:
         return self.halfway if options.get("yes") else "Nothing was changed; run it again."
+
+
+def add_format(*parsers: argparse.ArgumentParser) -> None:
+    """The flag ``--format`` of commands that list."""
+    for parser in parsers:
+        parser.add_argument("--format", choices=FORMATS, default="table", help="how it is printed (default table)")
 
 
 def whole_number(least: int, most: int = ANY_ID) -> Callable[[str], int]:

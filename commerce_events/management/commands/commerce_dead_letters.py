@@ -19,8 +19,8 @@ from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.guard import installation
 from commerce_events.bus.types import Context
 from commerce_events.exceptions import OperatorError
-from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand, whole_number
+from commerce_events.listing import listed
+from commerce_events.management.command import CommerceCommand, add_format, whole_number
 from commerce_events.models import DeadLetter
 
 #: Exit codes, and what they say. Stable, and the same as those of commerce-events.
@@ -78,8 +78,7 @@ class Command(CommerceCommand):
             each.add_argument("--by", default="", help="who decides, for the record (default: the user of this shell)")
         for each in (listing, redriving, discarding):
             each.add_argument("--reason", help="only those set aside for this reason, e.g. unknown_schema")
-        for each in (listing, showing, redriving, discarding):
-            each.add_argument("--format", choices=FORMATS, default="table")
+        add_format(listing, showing, redriving, discarding)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Do what was asked; the exit code tells the truth."""

@@ -11,8 +11,8 @@ from django.core.management.base import CommandParser
 from commerce_events.bus import clients, kafka, positions
 from commerce_events.bus.conf import bus_settings
 from commerce_events.exceptions import OperatorError
-from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand, whole_number
+from commerce_events.listing import listed
+from commerce_events.management.command import CommerceCommand, add_format, whole_number
 from commerce_events.models import Gap
 
 #: Exit codes, and what they say. Stable, and the same as those of commerce-events.
@@ -55,7 +55,7 @@ class Command(CommerceCommand):
         )  # fmt: skip
         parser.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
         parser.add_argument("--by", default="", help="who decides, for the record (default: the user of this shell)")
-        parser.add_argument("--format", choices=FORMATS, default="table")
+        add_format(parser)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """List, or accept."""

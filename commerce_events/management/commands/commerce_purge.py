@@ -9,8 +9,8 @@ from django.core.management.base import CommandParser
 
 from commerce_events.bus import retention
 from commerce_events.bus.conf import bus_settings
-from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand, whole_number
+from commerce_events.listing import listed
+from commerce_events.management.command import CommerceCommand, add_format, whole_number
 from commerce_events.management.progress import Progress
 from commerce_events.models import DeadLetter
 
@@ -54,7 +54,7 @@ class Command(CommerceCommand):
         )  # fmt: skip
         parser.add_argument("--only", choices=tuple(retention.EVERYTHING), action="append", help="may be repeated")
         parser.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
-        parser.add_argument("--format", choices=FORMATS, default="table")
+        add_format(parser)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Work through the tables, then say what went."""

@@ -11,8 +11,8 @@ from django.core.management.base import CommandParser
 from commerce_events.bus import handlers, sources
 from commerce_events.bus.conf import BusSettings, bus_settings
 from commerce_events.exceptions import OperatorError
-from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand
+from commerce_events.listing import listed
+from commerce_events.management.command import CommerceCommand, add_format
 from commerce_events.models import Inbox, Source
 
 #: Exit codes, and what they say. Stable, and the same as those of commerce-events.
@@ -62,8 +62,7 @@ class Command(CommerceCommand):
             each.add_argument("name", metavar="STORE", help="slug of the store")
             each.add_argument("--because", default="", metavar="TEXT", help="for the record; nobody's name")
             each.add_argument("--by", default="", help="who decides, for the record (default: the user of this shell)")
-        for each in (listing, pausing, resuming, stopping):
-            each.add_argument("--format", choices=FORMATS, default="table")
+        add_format(listing, pausing, resuming, stopping)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Do what was asked, then show the stores."""

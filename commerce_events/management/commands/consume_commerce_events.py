@@ -56,7 +56,7 @@ class Command(CommerceCommand):
         parser.add_argument("--only", choices=STAGES, action="append", help="run this stage only (may be repeated)")
         parser.add_argument(
             "--from", dest="start", type=_start, metavar="earliest|latest|TIME",
-            help="where a group without a position begins; TIME in ISO 8601 with a zone",
+            help="where a group without a position begins; TIME in ISO 8601, in UTC if it names no zone",
         )  # fmt: skip
         parser.add_argument(
             "--concurrency", type=whole_number(1, 64), default=1, help="threads that handle orders (default 1)"

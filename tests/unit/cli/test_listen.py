@@ -121,6 +121,7 @@ def test_where_nothing_comes_it_says_what_to_do(there: Topics) -> None:
     assert "commerce-events trigger" in ended.stderr
 
 
+@pytest.mark.real
 def test_it_begins_at_a_time(there: Topics) -> None:
     assert there.records("--from", "2100-01-01T00:00:00Z") == []
     assert len(there.records("--from", "2020-01-01T00:00:00")) == 4

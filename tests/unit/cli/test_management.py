@@ -1,35 +1,24 @@
 """The management commands tell what they are for, and list what there is in every format."""
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
 from datetime import UTC, datetime
 
+import click
 import pytest
 from django.core.management import call_command, get_commands, load_command_class
 from django.db import connection
 
-from commerce_events.management.commands.consume_commerce_events import EXIT
+from commerce_events.cli import main
 from commerce_events.models import Gap
+from docs.from_code.commands import contexts
 from tests.engines.schema import TestDatabase, pointed_at
 
 #: What each of ours needs at least.
 LEAST = {"commerce_adopt": ["--source", "shop"], "commerce_retire_learner": ["--all"], "commerce_retry": ["--all"]}
-COMMANDS = ("consume_commerce_events", "commerce_gaps", "commerce_dead_letters")
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_shows_examples(name: str) -> None:
-    shown = load_command_class("commerce_events", name).create_parser("manage.py", name).format_help()
-    assert "examples:" in shown
-    assert f"  manage.py {name}" in shown
-
-
-def test_help_of_the_consumer_shows_every_exit_code() -> None:
-    name = "consume_commerce_events"
-    shown = load_command_class("commerce_events", name).create_parser("manage.py", name).format_help()
-    assert all(f"  {code}  {text}" in shown for code, text in EXIT.items())
 
 
 @pytest.fixture
@@ -97,11 +86,39 @@ def test_without_a_database_every_command_says_so(
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("name", sorted(ours()))
+def parser(name: str) -> argparse.ArgumentParser:
+    return load_command_class(str(get_commands()[name]), name).create_parser("manage.py", name)
+
+
+def sub_parsers(of: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    found = [action.choices for action in of._actions if isinstance(action, argparse._SubParsersAction)]
+    return {name: child for choices in found for name, child in choices.items()}
+
+
+@pytest.mark.parametrize("name", [*sorted(ours()), "consume_commerce_events"])
 def test_help_of_every_command_has_examples_and_exit_codes(name: str) -> None:
-    shown = load_command_class(ours()[name], name).create_parser("manage.py", name).format_help()
+    shown = parser(name).format_help()
     assert f"  manage.py {name}" in shown
     assert all(f"\n  {code}  " in shown.partition("exit codes:")[2] for code in (0, 2, 3))
+    for action, child in sub_parsers(parser(name)).items():
+        assert f"\n  manage.py {name} {action}" in child.format_help()
+
+
+@pytest.mark.parametrize("name", [*sorted(ours()), "consume_commerce_events"])
+def test_every_flag_says_what_it_is(name: str) -> None:
+    for each in (parser(name), *sub_parsers(parser(name)).values()):
+        silent = [
+            action.dest for action in each._actions
+            if not action.help and not isinstance(action, argparse._SubParsersAction)
+        ]  # fmt: skip
+        assert silent == []
+
+
+def test_every_option_of_the_command_line_says_what_it_is() -> None:
+    for context in contexts(main, None, "commerce-events"):
+        for option in context.command.params:
+            if isinstance(option, click.Option):
+                assert option.help, f"{context.command_path} {option.name}"
 
 
 @pytest.mark.parametrize("line", [

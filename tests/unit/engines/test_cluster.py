@@ -5,12 +5,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 import requests
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from commerce_events.bus import kafka
 from commerce_events.bus.embedded.cluster import Cluster
 from commerce_events.bus.embedded.engine import EmbeddedEngine, embedded
 from commerce_events.exceptions import OperatorError
@@ -196,3 +198,18 @@ def test_a_closed_cluster_answers_nobody() -> None:
 
     with pytest.raises(KafkaException):
         Producer({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=1)
+
+
+def test_a_time_is_refused_where_no_message_is_found_by_it(engine: EmbeddedEngine) -> None:
+    """The embedded broker answers "none" to every time, as if nothing were there."""
+    engine.call("create_topic", "times", 1)
+    reading = {"bootstrap.servers": engine.bootstrap, "group.id": "times"}
+    client, long_ago = Consumer(reading), datetime(2020, 1, 1, tzinfo=UTC)
+    try:
+        assert kafka.offset_at(client, "times", 0, long_ago) == 0
+        assert publish(producer(engine), "times", b"x") is None
+        with pytest.raises(OperatorError, match="by its time") as refused:
+            kafka.offset_at(client, "times", 0, long_ago)
+        assert "earliest" in refused.value.hint
+    finally:
+        client.close()

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
 from django.db.models import QuerySet
 
 from commerce_events.bus.health import Health
-from commerce_events.exceptions import OperatorError, TransientError
-from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand
+from commerce_events.exceptions import OperatorError
+from commerce_events.listing import listed
+from commerce_events.management.command import CommerceCommand, add_format, whole_number
 from commerce_events.management.progress import Progress
 from commerce_events.stores import conf, deliveries, overview, sweep
 from commerce_events.stores.models import Delivery, Notice, OpenAsk
@@ -56,6 +55,7 @@ class Command(CommerceCommand):
 
     help = "Stores: what waits of them, deliveries set aside, notices; and the work beside the web server."
     epilog = EPILOG
+    halfway = "Nothing is lost: it is asked again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One sub-command each; none means list."""
@@ -70,7 +70,7 @@ class Command(CommerceCommand):
         keeping = actions.add_parser("deliveries", help="deliveries that were kept, the newest first")
         keeping.add_argument("--state", choices=(*Delivery.State.values, "all"), default="set_aside", help="which")
         showing = actions.add_parser("show", help="one delivery: when it came, why it waits, what it would say now")
-        showing.add_argument("id", type=int, metavar="ID", help="number of the delivery")
+        showing.add_argument("id", type=whole_number(1), metavar="ID", help="number of the delivery")
         showing.add_argument("--bytes", action="store_true", help="the body and the headers as they came")
         showing.add_argument("--show-personal-data", action="store_true", help="needed for --bytes: they name a buyer")
         redoing = actions.add_parser("redo", help="use deliveries now, after what was wrong with them was mended")
@@ -82,9 +82,12 @@ class Command(CommerceCommand):
         asking = actions.add_parser("asks", help="questions to stores that are open, the oldest first")
         sweeping = actions.add_parser("sweep", help="ask stores now what has changed")
         sweeping.add_argument("source", nargs="?", metavar="STORE", help="its slug; without it, every store")
-        sweeping.add_argument("--since", type=_time, metavar="TIME", help="instead of where the last sweep ended")
+        sweeping.add_argument(
+            "--since", type=_time, metavar="TIME",
+            help="instead of where the last sweep ended; ISO 8601, in UTC if it names no zone",
+        )  # fmt: skip
         for each in (redoing, discarding, seeing):
-            each.add_argument("ids", type=int, nargs="*", metavar="ID", help="numbers, as listed")
+            each.add_argument("ids", type=whole_number(1), nargs="*", metavar="ID", help="numbers, as listed")
             each.add_argument("--all", action="store_true", default=False, help="all that are listed")
         for each in (redoing, discarding, seeing, sweeping):
             each.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
@@ -94,21 +97,12 @@ class Command(CommerceCommand):
         for each in (keeping, redoing, discarding):
             each.add_argument("--reason", help="only those set aside for this reason, e.g. contract_broken")
         for each in (keeping, noticing, asking):
-            each.add_argument("--limit", type=int, default=100, help="so many at most (default 100)")
-        for each in (listing, working, keeping, showing, redoing, discarding, noticing, seeing, asking, sweeping):
-            each.add_argument("--format", choices=FORMATS, default="table")
+            each.add_argument("--limit", type=whole_number(1), default=100, help="so many at most (default 100)")
+        add_format(listing, working, keeping, showing, redoing, discarding, noticing, seeing, asking, sweeping)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Do what was asked; the exit code tells the truth."""
-        try:
-            getattr(self, f"_{options['action']}")(options)
-        except OperatorError as error:
-            raise CommandError(f"{error}\n{error.hint}", returncode=3) from error
-        except TransientError as error:
-            raise CommandError(f"{error}\nNothing is lost: it is asked again.", returncode=7) from error
-        except DatabaseError as error:
-            said = f"the database does not answer ({type(error).__name__})"
-            raise CommandError(f"{said}\nIs it running and migrated? `manage.py migrate`", returncode=3) from error
+        getattr(self, f"_{options['action']}")(options)
 
     # ----------------------------------------------------------------------------------------------------- looking
 

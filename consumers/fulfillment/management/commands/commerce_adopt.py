@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from commerce_events.exceptions import OperatorError
-from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand, whole_number
+from commerce_events.listing import listed
+from commerce_events.management.command import CommerceCommand, add_format, whole_number
 from commerce_events.management.progress import Progress
 from consumers.fulfillment import adoption, conf
 
@@ -47,7 +47,7 @@ class Command(CommerceCommand):
             "--after", type=whole_number(0), default=0, metavar="ID", help="begin behind this enrollment's id"
         )
         parser.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
-        parser.add_argument("--format", choices=FORMATS, default="table")
+        add_format(parser)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Look at each, say what became of them."""

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from commerce_events.bus.retention import Step
-from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand, whole_number
+from commerce_events.listing import listed
+from commerce_events.management.command import CommerceCommand, add_format, whole_number
 from commerce_events.management.progress import Progress
 from consumers.fulfillment import conf, sweep
 from consumers.fulfillment.sweep import Sought
@@ -58,7 +58,7 @@ class Command(CommerceCommand):
         parser.add_argument("--email", default="", metavar="ADDRESS", help="as it was")
         parser.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
         parser.add_argument("--by", default="", help="who does it, for the record (default: the user of this shell)")
-        parser.add_argument("--format", choices=FORMATS, default="table")
+        add_format(parser)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Find them, look through everything, say what was found."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand
+from commerce_events.listing import listed
+from commerce_events.management.command import CommerceCommand, add_format
 from commerce_events.management.progress import Progress
 from consumers.fulfillment import backlog, known
 from consumers.fulfillment.rules.reasons import REASONS
@@ -63,7 +63,7 @@ class Command(CommerceCommand):
         )
         parser.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
         parser.add_argument("--by", default="", help="who decides, for the record (default: the user of this shell)")
-        parser.add_argument("--format", choices=FORMATS, default="table")
+        add_format(parser)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Find, do, show."""

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from commerce_events.exceptions import OperatorError
-from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand
+from commerce_events.listing import listed
+from commerce_events.management.command import CommerceCommand, add_format
 from commerce_events.models import Inbox
 from consumers.fulfillment import conf, known, shadow
 
@@ -57,7 +57,7 @@ class Command(CommerceCommand):
         parser.add_argument("--all", action="store_true", help="also what is the same, older, or cannot be compared")
         parser.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
         parser.add_argument("--by", default="", help="who decides, for the record (default: the user of this shell)")
-        parser.add_argument("--format", choices=FORMATS, default="table")
+        add_format(parser)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Do what was asked; the exit code tells the truth."""

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
 from django.db.models import QuerySet
 
 from commerce_events.exceptions import OperatorError
-from commerce_events.listing import FORMATS, listed
-from commerce_events.management.command import CommerceCommand
+from commerce_events.listing import listed
+from commerce_events.management.command import CommerceCommand, add_format, whole_number
 from consumers.order_status import calls, overdue, requests
 from consumers.order_status.book import order_digest
 from consumers.order_status.models import Call, Order, OrderLine, Publication, RefundRequest
@@ -76,8 +75,8 @@ class Command(CommerceCommand):
         for each in (listing, resending, asked, calling):
             each.add_argument("--order", default="", metavar="STORE:ID", help="only this order")
             each.add_argument("--source", default="", metavar="STORE", help="only orders of this store")
-            each.add_argument("--limit", type=int, default=200, help="so many at most (default 200)")
-            each.add_argument("--format", choices=FORMATS, default="table")
+            each.add_argument("--limit", type=whole_number(1), default=200, help="so many at most (default 200)")
+            add_format(each)
         for each in (resending, calling):
             each.add_argument("--yes", action="store_true", help="do it; without it, only say what would be done")
 
@@ -88,13 +87,7 @@ class Command(CommerceCommand):
         act: dict[str, Callable[[dict[str, Any]], None]] = {
             "list": self._list, "resend": self._resend, "requests": self._requests, "calls": self._calls,
         }  # fmt: skip
-        try:
-            act[options["action"]](options)
-        except OperatorError as error:
-            raise CommandError(f"{error}\n{error.hint}", returncode=3) from error
-        except DatabaseError as error:
-            said = f"the database does not answer ({type(error).__name__})"
-            raise CommandError(f"{said}\nIs it running and migrated? `manage.py migrate`", returncode=3) from error
+        act[options["action"]](options)
 
     def _list(self, options: dict[str, Any]) -> None:
         orders = _chosen(Order.objects.all(), options)
