@@ -1,0 +1,66 @@
+"""The service's settings: a file, the environment over it, and nothing of the platform."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "deploy" / "gateway" / "gateway.toml"
+ENVIRONMENT = {
+    "DATABASE_URL": "sqlite:///:memory:", "WC_WEBHOOK_SECRET": "the-secret-of-the-shop", "WC_CONSUMER_KEY": "ck_1",
+    "WC_CONSUMER_SECRET": "cs_1", "COMMERCE_GATEWAY_CONFIG": str(EXAMPLE),
+}  # fmt: skip
+SHOW = """
+import sys
+for name in ("openedx_events", "edx_django_utils", "edx_event_bus_kafka", "opaque_keys"):
+    sys.modules[name] = None  # as if it were not installed
+import django
+django.setup()
+from django.conf import settings
+from commerce_events import checks
+from commerce_events.bus.conf import bus_settings
+from commerce_events.gateway.wsgi import application
+from commerce_events.stores.conf import stores
+print([found.id for found in checks.findings()])
+print(bus_settings().installation, bus_settings().bootstrap, list(stores()), settings.DATABASES["default"]["ENGINE"])
+print(stores())
+"""
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    said = {**ENVIRONMENT, "DJANGO_SETTINGS_MODULE": "commerce_events.gateway.settings", **environment}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **said}, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_example_serves_without_any_package_of_the_platform() -> None:
+    done = run(SHOW)
+    assert done.returncode == 0, done.stderr
+    found, known, shown = done.stdout.splitlines()
+    assert found == "[]"
+    assert known == "campus-gateway kafka-1:9092,kafka-2:9092 ['campus-shop'] django.db.backends.sqlite3"
+    assert "the-secret-of-the-shop" not in shown
+    assert "cs_1" not in shown
+
+
+def test_the_environment_counts_more_than_the_file() -> None:
+    done = run(SHOW, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="other:9092")
+    assert "other:9092" in done.stdout, done.stderr
+
+
+def test_a_misspelt_entry_is_refused_with_what_there_is(tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text('EVENT_BUS_KAFKA_BOOTSTRAP = "kafka:9092"\n')
+    done = run("import django; django.setup()", COMMERCE_GATEWAY_CONFIG=str(config))
+    assert done.returncode != 0
+    assert "unknown entries: EVENT_BUS_KAFKA_BOOTSTRAP. Known are: DATABASE_URL" in done.stderr
+
+
+def test_a_secret_that_is_not_there_ends_the_start() -> None:
+    done = run("import commerce_events.gateway.wsgi", WC_WEBHOOK_SECRET="")
+    assert done.returncode != 0
+    assert "WC_WEBHOOK_SECRET" in done.stderr
