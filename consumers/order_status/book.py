@@ -170,7 +170,9 @@ class Book:
         sql.update(OrderLine, _LINE[2:], sorted(
             (line.row, *_values(key, line)[2:]) for key, line in lines if line.row is not None
         ))  # fmt: skip
-        sql.update(Publication, ("next_send_at", "answered_at"), [(row, None, self.now) for row in sorted(answered)])
+        sql.update(Publication, ("next_send_at", "alarm_at", "answered_at"), [
+            (row, None, None, self.now) for row in sorted(answered)
+        ])  # fmt: skip
         return [order for order in orders if order.is_news]
 
 

@@ -53,10 +53,10 @@ def tell_request(data: Mapping[str, Any], options: conf.Options, now: datetime) 
 
 
 def make(now: datetime, options: conf.Options) -> int:
-    """Make the calls that are due; how many were made. Several processes may do this at once."""
+    """Make the calls that are due, or else forget old ones; how many. Several processes may do this at once."""
     claimed = _claimed(now, options)
     if not claimed:
-        return 0
+        return _forget(now - options.keep)
     began = time.monotonic()
     with ThreadPoolExecutor(AT_ONCE, "call") as pool:
         said = list(pool.map(lambda call: _made(call, options), claimed))
@@ -143,6 +143,12 @@ def _made(call: Call, options: conf.Options) -> tuple[str, bool]:
     except Exception as error:  # noqa: BLE001 recorded on the row: it comes again, and in the end a person sees it
         return summary(error), False
     return "", False
+
+
+def _forget(before: datetime, most: int = 500) -> int:
+    """Delete calls that were made or given up before."""
+    old = list(Call.objects.filter(settled_at__lt=before).order_by("settled_at").values_list("pk", flat=True)[:most])
+    return Call.objects.filter(pk__in=old).delete()[0] if old else 0
 
 
 def _note(call: Call, error: str, is_held: bool, options: conf.Options, now: datetime) -> None:

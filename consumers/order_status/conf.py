@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "HOOKS": {},  # slug of a store, or * → {name: {"HOOK": dotted path, and what that hook takes}}
     "CALL_TIMEOUT": 10,  # seconds that a store has to answer one call
     "CALL_SECONDS": [10, 60, 300, 1800, 7200, 21600],  # waits between the attempts of a call; then a person must look
+    "KEEP_CALLS_DAYS": 30,  # how long calls are kept that were made or given up
 }
 #: What each of them may be.
 ENTRIES: dict[str, Kind] = {
@@ -37,6 +38,7 @@ ENTRIES: dict[str, Kind] = {
     ),
     "CALL_TIMEOUT": number(0.1, 600),
     "CALL_SECONDS": listed(number(0.01, 10_000_000), least=1),
+    "KEEP_CALLS_DAYS": number(0.01, 100_000),
 }  # fmt: skip
 #: A value of a hook that begins so is read from the environment.
 ENVIRONMENT = "env:"
@@ -52,7 +54,8 @@ class Options:
     not_final: timedelta
     timeout: float
     calls: tuple[timedelta, ...]
-    hooks: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    keep: timedelta
+    hooks: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(repr=False)  # they may hold secrets
 
     def hooks_of(self, source: str) -> Mapping[str, Mapping[str, Any]]:
         """The hooks of one store, by name."""
@@ -73,6 +76,7 @@ def options() -> Options:
         not_final=timedelta(hours=merged["NOT_FINAL_HOURS"]),
         timeout=float(merged["CALL_TIMEOUT"]),
         calls=tuple(timedelta(seconds=wait) for wait in merged["CALL_SECONDS"]),
+        keep=timedelta(days=merged["KEEP_CALLS_DAYS"]),
         hooks=merged["HOOKS"],
     )
 

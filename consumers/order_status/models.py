@@ -60,7 +60,8 @@ class OrderLine(models.Model):
 class Publication(models.Model):
     """One event as it was published: sent again until each of its lines has an answer.
 
-    ``next_send_at`` is set exactly as long. The event itself stays in the outbox, where ``batch_id`` finds it.
+    ``next_send_at`` is set exactly as long, ``alarm_at`` until then or until the alarm was raised. The event itself
+    stays in the outbox, where ``batch_id`` finds it.
 
     .. no_pii:
     """
@@ -76,7 +77,7 @@ class Publication(models.Model):
     sends = models.IntegerField(default=1)
     next_send_at = models.DateTimeField(null=True, db_index=True)
     answered_at = models.DateTimeField(null=True)
-    alarmed_at = models.DateTimeField(null=True)
+    alarm_at = models.DateTimeField(null=True, db_index=True)
 
     def __str__(self) -> str:
         return f"{self.order_key} {self.action}"
@@ -138,7 +139,7 @@ class Call(models.Model):
     due_at = models.DateTimeField(null=True, db_index=True)
     error = models.CharField(max_length=255, default="", blank=True)
     created_at = models.DateTimeField()
-    settled_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True, db_index=True)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.order_key} {self.state}"

@@ -62,15 +62,12 @@ def at_once(events: Iterable[Publication], now: datetime) -> int:
 
 def alarms(now: datetime, options: conf.Options, most: int = ROUND) -> int:
     """Raise the alarms that are due; how many orders are concerned."""
-    keys: dict[str, None] = {}
-    silent = Publication.objects.filter(next_send_at__isnull=False, published_at__lte=now - options.no_result)
-    for key in silent.filter(alarmed_at=None).order_by("pk").values_list("order_key", flat=True)[:most]:
-        keys[key] = None
-    slow = OrderLine.objects.filter(open_since__lte=now - options.not_final, alarm="")
-    digests = set(slow.order_by("open_since").values_list("order_digest", flat=True)[:most])
-    for key in Order.objects.filter(digest__in=digests).values_list("order_key", flat=True):
-        keys[key] = None
-    return sum(_raise(key, now, options) for key in keys)
+    silent = Publication.objects.filter(alarm_at__lte=now).order_by("alarm_at", "pk")
+    keys = set(silent.values_list("order_key", flat=True)[:most])
+    slow = OrderLine.objects.filter(open_since__lte=now - options.not_final, alarm="").order_by("open_since", "pk")
+    digests = list(slow.values_list("order_digest", flat=True)[:most])
+    keys.update(Order.objects.filter(digest__in=digests).values_list("order_key", flat=True))
+    return sum(_raise(key, now, options) for key in sorted(keys))
 
 
 def _raise(order_key: str, now: datetime, options: conf.Options) -> bool:
@@ -78,11 +75,9 @@ def _raise(order_key: str, now: datetime, options: conf.Options) -> bool:
         Stream.objects.select_for_update().get(pk=inbox.stream_of(order_key))
         book = Book([order_key], now)
         order = book.orders[order_key]
-        silent = set(
-            Publication.objects.filter(
-                pk__in=[event.id for event in order.waiting], published_at__lte=now - options.no_result
-            ).values_list("pk", flat=True)
-        )
+        due = Publication.objects.filter(pk__in=[event.id for event in order.waiting], alarm_at__lte=now)
+        silent = set(due.values_list("pk", flat=True))
+        due.update(alarm_at=None)
         for event in order.waiting:
             if event.id in silent:
                 for line_id in event.unanswered(order.lines):
@@ -90,13 +85,12 @@ def _raise(order_key: str, now: datetime, options: conf.Options) -> bool:
         for line in order.lines.values():
             if line.open_since is not None and line.open_since <= now - options.not_final and not line.alarm:
                 _alarm(line, NOT_FINAL)
-        Publication.objects.filter(pk__in=silent).update(alarmed_at=now)
         news = book.write()
         calls.tell(news, options, now, "order.alarm")
     for line in order.lines.values():
         if line.is_news and line.alarm:
             log.error("ALARM %s: %s line %s", line.alarm, order_key, line.line_id or "-")
-    return bool(news)
+    return bool(silent or news)
 
 
 def _alarm(line: Line, kind: str) -> None:

@@ -42,8 +42,10 @@ def register(event: Published, now: datetime, options: conf.Options) -> None:
         0, "fulfill" if is_paid else "revoke", "" if is_paid else data["refund_id"],
         orjson.dumps([line["line_id"] for line in data["lines"]]).decode(),
     )  # fmt: skip
+    is_open = bool(waiting.unanswered(order.lines))
     Publication.objects.create(
         message_id=event.message_id, order_digest=order_digest(event.order_key), order_key=event.order_key,
         action=waiting.action, refund_id=waiting.refund_id, line_ids=waiting.line_ids, batch_id=event.batch_id,
-        published_at=now, next_send_at=now + options.resend[0] if waiting.unanswered(order.lines) else None,
+        published_at=now, next_send_at=now + options.resend[0] if is_open else None,
+        alarm_at=now + options.no_result if is_open else None,
     )  # fmt: skip

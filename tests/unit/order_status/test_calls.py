@@ -142,6 +142,18 @@ def test_the_calls_about_one_order_keep_their_order_and_others_pass(small_bus: F
     ]  # fmt: skip
 
 
+def test_calls_that_were_made_are_forgotten_in_time(small_bus: FakeBus) -> None:
+    Listener.answers = [fail(OperatorError("no", hint="never"))]
+    paid()
+    small_bus.deliver(fulfillment_deferred())
+    small_bus.wait(seconds=1)
+    small_bus.deliver(fulfillment_completed())
+    small_bus.wait(days=29)
+    assert sorted(Call.objects.values_list("state", flat=True)) == ["done", "held"]
+    small_bus.wait(days=31)
+    assert list(Call.objects.values_list("state", flat=True)) == ["held"]
+
+
 def test_a_call_that_was_held_lets_the_next_one_pass(small_bus: FakeBus) -> None:
     Listener.answers = [fail(OperatorError("no", hint="never"))]
     paid()
