@@ -36,10 +36,25 @@ PREFIX = "commerce_events.W004"
 ISOLATION = "commerce_events.W005"
 PRODUCER = "commerce_events.W006"
 ORDER = "commerce_events.W007"
+DRIVER = "commerce_events.W008"
 
-#: librdkafka's settings that the promises rest on. They are overruled where a site says otherwise; it should know.
-PROMISED = ("enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset", "enable.idempotence", "acks")
+_READS = "The database decides how far a partition was read; Kafka's own commits would lose what was not handled yet."
+_BEGINS = "The database decides where reading goes on; a position that the log does not have is a gap, which halts."
+_SENDS = "Without it, results could be lost, doubled or overtaken where a broker goes away."
+#: librdkafka's settings that the promises rest on, and why. They are overruled where a site says otherwise.
+PROMISED = {
+    "enable.auto.commit": _READS, "enable.auto.offset.store": _READS, "auto.offset.reset": _BEGINS,
+    "enable.idempotence": _SENDS, "acks": _SENDS,
+}  # fmt: skip
 READ_COMMITTED = "read committed"
+#: How each database is told its level, and why it must be that one.
+_LEVEL = {
+    "postgresql": "Take isolation_level out of DATABASES['default']['OPTIONS'], and see that the server's "
+    "default_transaction_isolation is 'read committed'. ",
+    "mysql": "DATABASES['default']['OPTIONS']['isolation_level'] = 'read committed'. Gap locks of REPEATABLE READ "
+    "stall learners' requests. ",
+}
+_SEES = "In another level a worker does not see what the others have done."
 
 
 #: A check as Django calls it.
@@ -95,6 +110,7 @@ def bus(app_configs: Any = None, databases: Collection[str] | None = None, **_: 
         *_handlers(settings.handlers),
         *_kafka(settings["KAFKA"]),
         *_prefix(settings, asks),
+        *_driver(),
         *_isolation(asks),
         *_producer(),
         *_order(),
@@ -115,12 +131,11 @@ def _handlers(paths: Iterable[str]) -> Iterator[checks.CheckMessage]:
 
 def _kafka(said: dict[str, Any]) -> Iterator[checks.CheckMessage]:
     always = {**conf.CONSUMER, **conf.PRODUCER}
-    for name in PROMISED:
+    for name, why in PROMISED.items():
         if name in said and str(said[name]).lower() != str(always[name]).lower():
             yield checks.Warning(
                 f"COMMERCE_EVENTS['KAFKA'] sets {name}, which is no choice: what is promised needs {always[name]}.",
-                hint=f"Take {name!r} out. The database decides how far a partition was read; Kafka's own commits would "
-                "lose what was not handled yet.", id=KAFKA,
+                hint=f"Take {name!r} out. {why}", id=KAFKA,
             )  # fmt: skip
 
 
@@ -150,6 +165,19 @@ def _prefix(settings: conf.BusSettings, asks: bool) -> Iterator[checks.CheckMess
         )  # fmt: skip
 
 
+def _driver() -> Iterator[checks.CheckMessage]:
+    if connection.vendor != "postgresql":
+        return
+    from django.db.backends.postgresql import psycopg_any
+
+    if not psycopg_any.is_psycopg3:
+        yield checks.Warning(
+            "Django talks to PostgreSQL through psycopg2; several statements at once need psycopg 3.",
+            hint="pip install 'psycopg[binary]>=3.2', or our extra: 'openedx-commerce-events[postgresql]'. Django "
+            "takes it by itself, also where psycopg2 stays installed.", id=DRIVER,
+        )  # fmt: skip
+
+
 def _isolation(asks: bool) -> Iterator[checks.CheckMessage]:
     try:
         level = isolation(connection) if asks else _configured(connection)
@@ -158,8 +186,7 @@ def _isolation(asks: bool) -> Iterator[checks.CheckMessage]:
     if level not in ("", READ_COMMITTED):
         yield checks.Warning(
             f"The database works in {level.upper()}.",
-            hint="Set it to read committed: DATABASES OPTIONS isolation_level. Gap locks of REPEATABLE READ stall "
-            "learners' requests, and a worker would not see what another has done.", id=ISOLATION,
+            hint=f"{_LEVEL.get(connection.vendor, '')}{_SEES}", id=ISOLATION,
         )  # fmt: skip
 
 
@@ -181,6 +208,10 @@ def _configured(connection: Any) -> str:
     level = connection.settings_dict.get("OPTIONS", {}).get("isolation_level", READ_COMMITTED)
     if level is None:
         return "" if connection.vendor == "postgresql" else "the server's own isolation level"
+    if connection.vendor == "postgresql" and isinstance(level, int):
+        from django.db.backends.postgresql.psycopg_any import IsolationLevel
+
+        level = {each.value: each for each in IsolationLevel}.get(level, level)
     return str(getattr(level, "name", level)).lower().replace("_", " ").replace("-", " ")
 
 

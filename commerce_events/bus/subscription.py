@@ -96,7 +96,8 @@ class Subscription:
         runs = [at for at in given if at in ready and not self._holding]
         self._pause([at for at in given if at not in runs])
         self.consumer.resume([TopicPartition(*at) for at in runs])
-        log.info("%d partitions are ours, %d of them new", len(self.assigned) + len(self.wanted), len(given))
+        ours = len(self.assigned) + len(self.wanted)
+        log.info("%d partitions are ours, %d of them given to us just now", ours, len(given))
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         gone = {(p.topic, p.partition) for p in partitions}

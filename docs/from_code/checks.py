@@ -23,6 +23,7 @@ MEANINGS = {
     "commerce_events.W005": "the database does not work in READ COMMITTED",
     "commerce_events.W006": "``EVENT_BUS_PRODUCER_CONFIG`` names an event type of ours",
     "commerce_events.W007": "``openedx_events`` stands before ``commerce_events`` in ``INSTALLED_APPS``",
+    "commerce_events.W008": "the database is PostgreSQL, and psycopg 3 is not installed",
     "commerce_stores.W001": "what ``COMMERCE_EVENTS['STORES']`` says of a store cannot be used",
     "commerce_stores.W002": "two stores have a secret in common",
     "commerce_stores.W003": "a store has more than two secrets",

@@ -158,7 +158,7 @@ def test_partitions_of_a_dead_neighbour_come_while_the_intake_waits(
     processes.environment["COMMERCE_EVENTS_TEST_REGISTRY"] = url._replace(netloc=between.address).geturl()
     between.refuse()
     consumer, neighbour = (processes.consume("--from", "earliest") for _ in range(2))
-    shared = re.compile("[12] partitions are ours, [12] of them new")
+    shared = re.compile("[12] partitions are ours, [12] of them given to us")
     eventually(lambda: shared.search(log_of(processes, 2)), "the neighbour has its share")
     for number in range(12):  # on every partition, so that both have something in hand
         shop.paid(number)

@@ -8,6 +8,7 @@ import pytest
 from django.core.checks import registry
 from django.core.management import call_command, get_commands, load_command_class
 from django.db import connection
+from psycopg import IsolationLevel
 
 from commerce_events import checks, topics
 from commerce_events.bus import diagnosis
@@ -52,6 +53,14 @@ def test_what_kafka_may_be_told_is_not_dangerous(settings: Any) -> None:
     assert checks.bus() == []
 
 
+def test_what_kafka_may_not_be_told_is_explained_by_what_it_breaks(settings: Any) -> None:
+    settings.COMMERCE_EVENTS = {**SITE, "KAFKA": {"acks": 1, "enable.auto.commit": True, "auto.offset.reset": "latest"}}
+    hints = {found.msg.split()[2]: str(found.hint) for found in checks.bus()}
+    assert "lost, doubled" in hints["acks,"]
+    assert "Kafka's own commits" in hints["enable.auto.commit,"]
+    assert "gap" in hints["auto.offset.reset,"]
+
+
 @pytest.mark.parametrize(("options", "dangerous"), [
     ({}, False),
     ({"isolation_level": "read committed"}, False),
@@ -63,6 +72,26 @@ def test_the_isolation_level_of_the_settings(
 ) -> None:
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
     assert [found.id for found in checks.bus()] == [checks.ISOLATION] * dangerous
+
+
+@pytest.mark.parametrize("level", [IsolationLevel.REPEATABLE_READ, IsolationLevel.REPEATABLE_READ.value])
+def test_a_level_that_is_a_number_is_said_by_its_name(
+    postgresql: TestDatabase, monkeypatch: pytest.MonkeyPatch, level: Any
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"isolation_level": level})
+    (found,) = checks.bus()
+    assert found.msg == "The database works in REPEATABLE READ."
+    assert "Take isolation_level out" in str(found.hint)
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"isolation_level": IsolationLevel.READ_COMMITTED.value})
+    assert checks.bus() == []
+
+
+def test_postgresql_needs_psycopg_3(postgresql: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django.db.backends.postgresql.psycopg_any.is_psycopg3", False)
+    (found,) = checks.bus()
+    assert (found.id, found.is_serious()) == (checks.DRIVER, False)
+    assert "pip install 'psycopg[binary]" in str(found.hint)
+    assert [finding.state for finding in diagnosis.checked()] == [FAILURE]
 
 
 def test_the_isolation_level_of_the_database(database: TestDatabase) -> None:
