@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -86,7 +86,7 @@ class SignedJson:
 
     def fetch(self, ask: Ask) -> Sequence[Reading]:
         answer, _ = self._api().get(quote(ask.id, safe=""))
-        return [Nothing("the store has no such order") if answer is None else _snapshot(Part(answer), self.options)]
+        return [Nothing("the store has no such order") if answer is None else _current(Part(answer), self.options)]
 
     def changed(self, since: datetime) -> Iterator[Reading]:
         query: dict[str, str] = {}
@@ -94,7 +94,7 @@ class SignedJson:
             answer, _ = self._api().get("", changed_since=since.isoformat(), **query)
             page = Part({} if answer is None else answer)
             for order in page.parts("orders"):
-                yield _snapshot(order, self.options)
+                yield _current(order, self.options)
             if not page.has("next"):
                 return
             query = {"after": page.text("next")}
@@ -116,6 +116,12 @@ class SignedJson:
             raise OperatorError(
                 f"source {self.source}: a secret is no whsec_ and base64", hint="Such as: openssl rand -base64 32"
             ) from None
+
+
+def _current(order: Part, options: SignedJsonOptions) -> Snapshot:
+    """What the store answers now: a refund that it does not name any more was deleted."""
+    answered = _snapshot(order, options)
+    return replace(answered, is_current=not answered.is_partial)
 
 
 def _snapshot(order: Part, options: SignedJsonOptions) -> Snapshot:

@@ -12,7 +12,7 @@ from commerce_events.stores.api import Api
 from commerce_events.stores.parts import Part, parsed
 from commerce_events.stores.saleor import queries
 from commerce_events.stores.saleor.options import SaleorOptions
-from commerce_events.stores.saleor.orders import snapshot
+from commerce_events.stores.saleor.orders import snapshots
 from commerce_events.stores.saleor.signature import Keys, check
 from commerce_events.stores.signatures import any_fits, from_hex
 
@@ -46,27 +46,29 @@ class Saleor:
     def read(self, headers: Headers, raw: bytes) -> Sequence[Reading]:
         body = parsed(raw)
         if body.has("order"):
-            return [self._reading(body.part("order"))]
+            return self._readings(body.part("order"))
         if "order" in body.fields or body.text("__typename").startswith("Order"):
             raise BodyError("order is missing: may the app manage orders, and is the query ours?")
         return [Nothing("not about an order")]
 
     def fetch(self, ask: Ask) -> Sequence[Reading]:
         answer = self._asked(queries.ONE, id=ask.id)
-        return [self._reading(answer.part("order")) if answer.has("order") else Nothing("the shop has no such order")]
+        if not answer.has("order"):
+            return [Nothing("the shop has no such order")]
+        return self._readings(answer.part("order"))
 
     def changed(self, since: datetime) -> Iterator[Reading]:
         after = None
         while True:
             page = self._asked(queries.CHANGED, since=since.isoformat(), first=PAGE, after=after).part("orders")
             for edge in page.parts("edges"):
-                yield self._reading(edge.part("node"))
+                yield from self._readings(edge.part("node"))
             after = page.part("pageInfo").text("endCursor")
             if not page.part("pageInfo").flag("hasNextPage") or not after:
                 return
 
-    def _reading(self, order: Part) -> Reading:
-        return Nothing("a draft") if order.text("status") == "DRAFT" else snapshot(order, self.options)
+    def _readings(self, order: Part) -> Sequence[Reading]:
+        return [Nothing("a draft")] if order.text("status") == "DRAFT" else snapshots(order, self.options)
 
     def _published(self) -> Any:
         return Api(f"{self._url}/.well-known/jwks.json").get("")[0]

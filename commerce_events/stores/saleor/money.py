@@ -55,30 +55,15 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The reversals that happened, what a person should see, and the money that the shop holds at the end."""
+    """The reversals that happened, what a person should see, and how much money the shop holds at the end.
+
+    ``covering``: from which time on how much of the order is covered, by money or because it was given back.
+    """
 
     reversals: tuple[Reversal, ...]
     notices: tuple[Notice, ...]
     held: Decimal
-
-
-def covered_at(due: Decimal, moves: Iterable[Move]) -> datetime | None:
-    """When the shop first held as much as was due; None if it never did."""
-    held = NOTHING
-    for move in sorted(moves, key=lambda move: (move.at, move.id)):
-        held += move.held
-        if held >= due:
-            return move.at
-    return None
-
-
-def most_held(moves: Iterable[Move]) -> Decimal:
-    """The most that the shop ever held."""
-    held = most = NOTHING
-    for move in sorted(moves, key=lambda move: (move.at, move.id)):
-        held += move.held
-        most = max(most, held)
-    return most
+    covering: tuple[tuple[datetime, Decimal], ...]
 
 
 def story(moves: Iterable[Move], granted: Iterable[Granted]) -> Story:
@@ -87,11 +72,12 @@ def story(moves: Iterable[Move], granted: Iterable[Granted]) -> Story:
     Money that was given back covers the refunds that were granted, as Saleor itself counts: one of exactly that amount,
     else the oldest for which all that was given back suffices. Money that covers none is a refund of an amount alone.
     """
-    held = given_back = NOTHING
+    held = given_back = settled = NOTHING
     was_emptied = False
     waiting: list[Granted] = []
     reversals: list[Reversal] = []
     notices: list[Notice] = []
+    covering: list[tuple[datetime, Decimal]] = []
     steps: list[Move | Granted] = [*granted, *moves]
     for step in sorted(steps, key=lambda step: (step.at, isinstance(step, Move), step.id)):
         if isinstance(step, Granted):
@@ -100,14 +86,18 @@ def story(moves: Iterable[Move], granted: Iterable[Granted]) -> Story:
             held += step.held
             if step.kind is Kind.REFUND and not step.is_told:
                 given_back += step.amount
+            elif step.kind is Kind.REFUND:
+                settled += step.amount
             elif step.kind is Kind.REVERSE:
                 given_back -= step.amount
+                settled = max(NOTHING, settled - step.amount)
             notices += _told(step, was_emptied)
             was_emptied = was_emptied or (step.kind in (Kind.REFUND, Kind.CHARGEBACK) and held <= 0)
         covered = _covered(waiting, given_back, step)
         for grant in covered:
             waiting.remove(grant)
             given_back -= grant.amount
+            settled += grant.amount
             reversals.append(
                 Reversal(refund_id=grant.id, at=step.at, lines=grant.lines, is_full=not grant.lines and held <= 0)
             )
@@ -116,7 +106,8 @@ def story(moves: Iterable[Move], granted: Iterable[Granted]) -> Story:
                 reversals.append(Reversal(refund_id=step.id, at=step.at, kind="chargeback", is_full=held <= 0))
             elif step.kind is Kind.REFUND and not covered:
                 reversals.append(Reversal(refund_id=step.id, at=step.at, is_full=held <= 0))
-    return Story(tuple(reversals), tuple(notices), held)
+        covering.append((step.at, held + settled))
+    return Story(tuple(reversals), tuple(notices), held, tuple(covering))
 
 
 def _told(move: Move, was_emptied: bool) -> Iterable[Notice]:
@@ -131,8 +122,6 @@ def _told(move: Move, was_emptied: bool) -> Iterable[Notice]:
 
 def _covered(waiting: list[Granted], given_back: Decimal, step: Move | Granted) -> list[Granted]:
     """The refunds for which the money is there now."""
-    if isinstance(step, Move) and (step.kind is not Kind.REFUND or step.is_told):
-        return []
     covered: list[Granted] = []
     exact = [grant for grant in waiting if grant.amount == step.amount]
     for grant in exact[:1] + [grant for grant in waiting if grant not in exact[:1]]:

@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from commerce_events.stores.adapter import BodyError
 from commerce_events.stores.parts import Part
-from commerce_events.stores.saleor.money import Granted, Kind, Move, Story, covered_at, most_held, story
+from commerce_events.stores.saleor.money import NOTHING, Granted, Kind, Move, Story, story
 from commerce_events.stores.saleor.options import SaleorOptions
+from commerce_events.stores.saleor.payments import NEVER, Line, Payment, payments, without_the_last
 from commerce_events.stores.snapshot import Item, Learner, Notice, Returned, Reversal, Snapshot
 
 _MOVES = {
@@ -18,21 +19,21 @@ _MOVES = {
     "CHARGE_BACK": Kind.CHARGEBACK,
 }  # fmt: skip
 _OLDER_MOVES = {"CAPTURE": Kind.CHARGE, "EXTERNAL": Kind.CHARGE, "REFUND": Kind.REFUND}
+_PLACED = ("PLACED", "PLACED_FROM_DRAFT", "PLACED_AUTOMATICALLY_FROM_PAID_CHECKOUT")
 _UNPLACED = ("DRAFT", "UNCONFIRMED", "CANCELED", "EXPIRED")
 _SAYS_PAID = ("FULL", "OVERCHARGED")
 
 
-def snapshot(order: Part, options: SaleorOptions) -> Snapshot:
-    """The order as it shows itself, with the whole story of its money.
+def snapshots(order: Part, options: SaleorOptions) -> list[Snapshot]:
+    """The order as it shows itself, with the whole story of its money: a snapshot for each step in which it was paid.
 
     Raises:
         BodyError: it has another shape.
     """
     total = _amount(order, "total", "gross")
     older = _older_refunds(order)
-    moves = [*_moves(order), *_older_moves(order, older)]
-    told = story(moves, _granted(order))
-    paid_at, unpaid = _paid(order, total, moves)
+    told = story([*_moves(order), *_older_moves(order, older)], _granted(order))
+    paid = _paid(order, total, told)
     reversals = [*told.reversals, *(refund for refund, _ in older)]
     notices = list(told.notices)
     if _is_cancelled(order, total, told):
@@ -40,39 +41,63 @@ def snapshot(order: Part, options: SaleorOptions) -> Snapshot:
             reversals.append(_cancellation(order))
         else:
             notices.append(Notice(code="cancelled_with_money"))
-    if paid_at is None and order.text("chargeStatus") in _SAYS_PAID and most_held(moves) > 0:
+    if not paid and order.text("chargeStatus") in _SAYS_PAID and _most(told) > 0:
         notices.append(Notice(code="money_does_not_cover"))
-    return Snapshot(
-        order_id=order.id("id"), order_number=order.text("number"), paid_at=paid_at,
+    whole = Snapshot(
+        order_id=order.id("id"), order_number=order.text("number"),
         is_test=order.part("channel").text("slug") in options.test_channels,
         email_opt_in=order.named("metadata").get("email_opt_in", "").lower() == "true",
-        learner=_learner(order, options),
-        items=tuple(_item(line, line.id("id") not in unpaid, options.prefix) for line in _lines(order)),
+        learner=_learner(order, options), items=tuple(_item(line, options.prefix) for line in _lines(order)),
         reversals=tuple(reversals), notices=tuple(notices),
     )  # fmt: skip
+    return _step_by_step(whole, paid) if paid else [whole]
 
 
-def _paid(order: Part, total: Decimal, moves: Sequence[Move]) -> tuple[datetime | None, frozenset[str]]:
-    """When the money first covered what was due, and the lines for which there is none.
+def _step_by_step(whole: Snapshot, paid: Sequence[Payment]) -> list[Snapshot]:
+    """What each payment showed: its lines and those before, and what was given back until the next.
 
-    Staff may add lines to an order that is paid. Its flags go on saying "paid" – that is how such an order is told from
-    one that is paid in part –, and lines stand in the order of their making: the last ones are those without money.
+    Money that went back before anything was paid was a payment on account, and is no part of the sale.
     """
-    if total <= 0:
-        return (None if order.text("status") in _UNPLACED else _moment(order, "created")), frozenset()
-    if not moves and _amount(order, "totalCharged") >= total:
-        return _moment(order, "created"), frozenset()  # an order from elsewhere: money, and no record of it
-    due, unpaid = total, set[str]()
-    if order.text("chargeStatus") in _SAYS_PAID:
-        most = most_held(moves)
-        for line in reversed(_lines(order)):
-            if due <= most:
-                break
-            unpaid.add(line.id("id"))
-            due -= _amount(line, "totalPrice", "gross")
-    if len(unpaid) == len(_lines(order)):
-        return None, frozenset()
-    return covered_at(due, moves), frozenset(unpaid)
+    known: set[str] = set()
+    found = []
+    for payment, until in zip(paid, [*(following.at for following in paid[1:]), NEVER], strict=True):
+        known |= payment.lines
+        found.append(replace(
+            whole, paid_at=payment.at, notices=(), items=tuple(item for item in whole.items if item.line_id in known),
+            reversals=tuple(
+                given for given in whole.reversals if given.at < until and (given.lines or given.at >= paid[0].at)
+            ),
+        ))  # fmt: skip
+    items = tuple(item if item.line_id in known else replace(item, is_paid=False) for item in whole.items)
+    return [*found[:-1], replace(found[-1], items=items, notices=whole.notices)]
+
+
+def _paid(order: Part, total: Decimal, told: Story) -> list[Payment]:
+    """The steps in which it was paid.
+
+    The order's history says when staff added a line. Without it the order's flags do: they go on saying "paid", and so
+    tell such an order from one that is paid in part.
+    """
+    history = order.parts("events")
+    placed = [_moment(event, "date") for event in history if event.text("type") in _PLACED]
+    begin = None if order.text("status") in _UNPLACED else (placed or [_moment(order, "created")])[0]
+    added: dict[str, datetime] = {}
+    for event in history:
+        for line in event.parts("lines") if event.text("type") == "ADDED_PRODUCTS" else ():
+            added.setdefault(line.part("orderLine").text("id"), _moment(event, "date"))
+    lines = [
+        Line(line.id("id"), _amount(line, "totalPrice", "gross"), added.get(line.id("id"))) for line in _lines(order)
+    ]
+    if not told.covering and total > 0 and _amount(order, "totalCharged") >= total:
+        return [Payment(_moment(order, "created"), frozenset(line.id for line in lines))]  # an order from elsewhere
+    found = payments(lines, total, begin, told.covering)
+    if not found and not history and order.text("chargeStatus") in _SAYS_PAID and _most(told) > 0:
+        found = payments(without_the_last(lines, total, _most(told)), total, begin, told.covering)
+    return found
+
+
+def _most(told: Story) -> Decimal:
+    return max((amount for _, amount in told.covering), default=NOTHING)
 
 
 def _is_cancelled(order: Part, total: Decimal, told: Story) -> bool:
@@ -144,7 +169,7 @@ def _lines(order: Part) -> list[Part]:
     return order.parts("lines")
 
 
-def _item(line: Part, is_paid: bool, prefix: str) -> Item:
+def _item(line: Part, prefix: str) -> Item:
     """A line. Course and mode stand on the variant; what its variants share may stand on the product.
 
     Never on the line itself: whoever fills a basket can write metadata there. A deleted variant is null.
@@ -156,7 +181,7 @@ def _item(line: Part, is_paid: bool, prefix: str) -> Item:
         line_id=line.id("id"), quantity=line.count("quantity"), product_kind=of.get("product_kind", "course_seat"),
         course_key=of.get("course_key"), mode=of.get("mode"),
         sku=line.text("productSku") or variant.text("sku") or None, credit_provider=of.get("credit_provider"),
-        course_uuid=of.get("course_uuid"), is_paid=is_paid,
+        course_uuid=of.get("course_uuid"),
     )  # fmt: skip
 
 

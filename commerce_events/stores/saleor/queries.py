@@ -23,7 +23,7 @@ fragment CommerceEventsOrder on Order {
   payments { id isActive chargeStatus total { amount } capturedAmount { amount }
              transactions { id kind isSuccess created amount { amount } } }
   fulfillments { id status created totalRefundedAmount { amount } lines { id quantity orderLine { id } } }
-  events { id type date }
+  events { id type date lines { orderLine { id } } }
   metadata { key value }
 }
 """.strip()

@@ -22,7 +22,7 @@ class Paid:
     """What Stripe answers about one session.
 
     Attributes:
-        session: with ``payment_intent.latest_charge`` expanded.
+        session: in mode ``payment``, with ``payment_intent.latest_charge`` expanded.
         lines: all of them, with ``price.product`` expanded.
         refunds: all of its payment.
         disputes: the same.
@@ -52,7 +52,7 @@ def snapshot(paid: Paid, options: StripeOptions) -> Snapshot:
 
 def _paid_at(session: Part) -> datetime | None:
     """When it was charged; a session of which nothing is due has no charge."""
-    if session.text("mode") != "payment" or session.text("status") != "complete":
+    if session.text("status") != "complete":
         return None
     if session.text("payment_status") == "no_payment_required":
         return _moment(session)

@@ -131,7 +131,7 @@ class FakeSaleor:
         }  # fmt: skip
 
     def place(self, *lines: dict[str, Any], email: str = "learner@example.com", **more: Any) -> str:
-        """Any order with a customer's address gets that customer, whoever typed it in."""
+        """Any order with a customer's address gets that customer, whoever typed it in. A draft is placed later."""
         order_id, at = self._id("Order"), self._tick()
         self.orders[order_id] = {
             "id": order_id, "number": str(self._ids), "created": at, "updatedAt": at, "status": "UNFULFILLED",
@@ -141,14 +141,20 @@ class FakeSaleor:
             "channel": {"slug": "default-channel", "currencyCode": "USD"}, "lines": list(lines), "grantedRefunds": [],
             "transactions": [], "payments": [], "fulfillments": [], "events": [], "metadata": [], **more,
         }  # fmt: skip
-        if not self._total(self.orders[order_id]):
-            self._flags(self.orders[order_id])
+        self._flags(self.orders[order_id])
         return order_id
 
     def add_line(self, order_id: str, line: dict[str, Any]) -> None:
         """Staff add a line: no flag notices."""
         self.orders[order_id]["lines"].append(line)
+        self._happens(order_id, "ADDED_PRODUCTS", line)
         self._touch(order_id)
+
+    def _happens(self, order_id: str, kind: str, *lines: dict[str, Any]) -> None:
+        said = [{"quantity": line["quantity"], "orderLine": {"id": line["id"]}} for line in lines]
+        self.orders[order_id]["events"].append({
+            "id": self._id("OrderEvent"), "type": kind, "date": self._tick(), "lines": said or None,
+        })  # fmt: skip
 
     def move(self, order_id: str, kind: str, amount: float) -> str:
         """An event of the order's transaction."""
@@ -179,7 +185,7 @@ class FakeSaleor:
 
     def cancel(self, order_id: str) -> None:
         order = self.orders[order_id]
-        order["events"].append({"id": self._id("OrderEvent"), "type": "CANCELED", "date": self._tick()})
+        self._happens(order_id, "CANCELED")
         order["status"] = "CANCELED"
         self._touch(order_id)
 
@@ -296,7 +302,7 @@ class FakeSaleor:
             ) * amount
             refunded += {"REFUND_SUCCESS": 1, "REFUND_REVERSE": -1}.get(move["type"], 0) * amount
         for payment in order["payments"]:
-            for part in payment["transactions"]:
+            for part in (part for part in payment["transactions"] if part["isSuccess"]):
                 charged += {"CAPTURE": 1, "EXTERNAL": 1, "REFUND": -1}.get(part["kind"], 0) * part["amount"]["amount"]
         return charged, refunded
 

@@ -203,32 +203,127 @@ def test_an_order_from_elsewhere_with_money_and_no_record_of_it_is_paid(shop: Fa
 # -------------------------------------------------------------------------------------- a line added after payment
 
 
-def test_a_line_that_staff_add_to_a_paid_order_has_no_money_whatever_its_flags_say(shop: FakeSaleor) -> None:
+def grown(shop: FakeSaleor) -> tuple[str, dict[str, Any], dict[str, Any], list[Request]]:
+    """An order that was paid and then got a line; both are delivered."""
     first, added = shop.line(100), shop.line(50, course=OTHER)
     order_id = shop.place(first, status="UNCONFIRMED")
     shop.move(order_id, "CHARGE_SUCCESS", 100)
     paid = shop.deliver(order_id)
     shop.add_line(order_id, added)
-    more = shop.deliver(order_id)
+    return order_id, first, added, [paid, shop.deliver(order_id)]
+
+
+def without_history(said: Request, shop: FakeSaleor) -> Request:
+    """As a query asks that is not ours, or as it is where the shop has forgotten."""
+    body = json.loads(said[1])
+    body["order"]["events"] = []
+    return shop.signed(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("has_history", [True, False])
+def test_a_line_that_staff_add_to_a_paid_order_has_no_money_whatever_its_flags_say(
+    shop: FakeSaleor, has_history: bool
+) -> None:
+    _, first, added, (paid, more) = grown(shop)
     assert json.loads(more[1])["order"]["isPaid"] and json.loads(more[1])["order"]["chargeStatus"] == "FULL"
+    if not has_history:
+        paid, more = without_history(paid, shop), without_history(more, shop)
     for said in ([paid, more], [more], [more, paid]):
         heard = hear(shop, *said)
         assert [line["line_id"] for _, content in heard.events for line in content["lines"]] == [first["id"]]
         assert [(notice.code, notice.about) for notice in heard.notices] == [("line_without_money", added["id"])]
 
 
-def test_a_line_added_later_goes_out_once_there_is_money_for_it(shop: FakeSaleor) -> None:
-    first, added = shop.line(100), shop.line(50, course=OTHER)
-    order_id = shop.place(first)
-    shop.move(order_id, "CHARGE_SUCCESS", 100)
-    heard = hear(shop, shop.deliver(order_id))
-    shop.add_line(order_id, added)
-    heard.hear(shop.deliver(order_id))
+@pytest.mark.parametrize("heard_before", [[0, 1], [1], []])
+def test_a_line_added_later_goes_out_once_there_is_money_for_it_and_a_collapsed_snapshot_tells_both_steps(
+    shop: FakeSaleor, heard_before: list[int]
+) -> None:
+    order_id, first, added, said = grown(shop)
     shop.move(order_id, "CHARGE_SUCCESS", 50)
-    heard.hear(shop.deliver(order_id))
+    heard = hear(shop, *(said[at] for at in heard_before), shop.deliver(order_id))
     assert [[line["line_id"] for line in content["lines"]] for _, content in heard.events] == [
         [first["id"]], [added["id"]],
     ]  # fmt: skip
+    assert heard.events == hear(shop, shop.deliver(order_id)).events
+
+
+def test_a_line_added_after_a_refund_is_paid_by_its_own_money(shop: FakeSaleor) -> None:
+    """What was given back for other lines is not due any more."""
+    order_id, (one, two) = sold(shop, 100, 50)
+    said = [shop.deliver(order_id)]
+    shop.grant(order_id, 50, (two, 1))
+    shop.move(order_id, "REFUND_SUCCESS", 50)
+    said.append(shop.deliver(order_id))
+    added = shop.line(70, course=OTHER)
+    shop.add_line(order_id, added)
+    said.append(shop.deliver(order_id))
+    assert [len(hear(shop, *said[:upto]).events) for upto in (1, 2, 3)] == [1, 2, 2]
+    shop.move(order_id, "CHARGE_SUCCESS", 70)
+    said.append(shop.deliver(order_id))
+    heard = hear(shop, *said)
+    assert [[line["line_id"] for line in content["lines"]] for _, content in heard.events] == [
+        [one["id"], two["id"]], [two["id"]], [added["id"]],
+    ]  # fmt: skip
+    assert heard.events == hear(shop, said[-1]).events
+
+
+def test_the_refund_that_was_full_before_a_line_was_added_stays_full(shop: FakeSaleor) -> None:
+    order_id, (one,) = sold(shop, 100)
+    shop.grant(order_id, 100, (one, 1))
+    shop.move(order_id, "REFUND_SUCCESS", 100)
+    said = [shop.deliver(order_id)]
+    shop.add_line(order_id, shop.line(70, course=OTHER))
+    shop.move(order_id, "CHARGE_SUCCESS", 70)
+    said.append(shop.deliver(order_id))
+    heard = hear(shop, *said)
+    assert [content.get("is_full") for _, content in heard.events] == [None, True, None]
+    assert heard.events == hear(shop, said[-1]).events
+
+
+def test_lines_that_were_added_to_a_draft_are_the_order(shop: FakeSaleor) -> None:
+    """Nothing counts before the draft is placed, a free line neither."""
+    free, dear = shop.line(0), shop.line(100, course=OTHER)
+    order_id = shop.place(status="DRAFT", origin="DRAFT")
+    shop.add_line(order_id, free)
+    shop.add_line(order_id, dear)
+    shop.orders[order_id]["status"] = "UNFULFILLED"
+    shop._happens(order_id, "PLACED_FROM_DRAFT")
+    heard = hear(shop, shop.deliver(order_id))
+    assert heard.events == []
+    shop.move(order_id, "CHARGE_SUCCESS", 100)
+    heard.hear(shop.deliver(order_id))
+    assert [len(content["lines"]) for _, content in heard.events] == [2]
+
+
+def test_a_free_draft_counts_since_it_was_placed(shop: FakeSaleor) -> None:
+    order_id = shop.place(status="DRAFT", origin="DRAFT")
+    shop.add_line(order_id, shop.line(0))
+    shop.orders[order_id]["status"] = "UNFULFILLED"
+    shop._happens(order_id, "PLACED_FROM_DRAFT")
+    ((_, order),) = hear(shop, shop.deliver(order_id)).events
+    assert order["paid_at"].startswith(shop.orders[order_id]["events"][-1]["date"][:19])
+
+
+def test_money_on_account_that_went_back_before_the_order_was_paid_is_no_refund(shop: FakeSaleor) -> None:
+    order_id = shop.place(shop.line(100))
+    shop.move(order_id, "CHARGE_SUCCESS", 60)
+    shop.move(order_id, "REFUND_SUCCESS", 60)
+    said = [shop.deliver(order_id)]
+    shop.move(order_id, "CHARGE_SUCCESS", 100)
+    said.append(shop.deliver(order_id))
+    heard = hear(shop, *said)
+    assert kinds(heard) == ["paid"]
+    assert heard.events == hear(shop, said[-1]).events
+
+
+def test_a_partial_payment_that_would_cover_the_first_line_sells_nothing(shop: FakeSaleor) -> None:
+    """Only the flags tell it from an order whose last line was added later."""
+    order_id = shop.place(shop.line(100), shop.line(50, course=OTHER))
+    shop.move(order_id, "CHARGE_SUCCESS", 100)
+    heard = hear(shop, shop.deliver(order_id))
+    assert (heard.events, heard.notices) == ([], [])
+    shop.move(order_id, "CHARGE_SUCCESS", 50)
+    assert len(heard.hear(shop.deliver(order_id)).events[0][1]["lines"]) == 2
 
 
 def test_an_order_that_says_paid_while_its_money_covers_no_line_is_shown_to_a_person(shop: FakeSaleor) -> None:
@@ -288,11 +383,51 @@ def test_two_payments_back_cover_one_granted_refund_with_the_second(shop: FakeSa
 
 def test_the_refund_of_exactly_that_amount_is_the_one_that_is_covered(shop: FakeSaleor) -> None:
     order_id, (one, two) = sold(shop, 100, 50)
-    shop.grant(order_id, 100, (one, 1))
+    older = shop.grant(order_id, 30, (one, 1))
     granted = shop.grant(order_id, 50, (two, 1))
     shop.move(order_id, "REFUND_SUCCESS", 50)
     heard = hear(shop, shop.deliver(order_id))
     assert [content["refund_id"] for _, content in heard.events[1:]] == [granted]
+    shop.move(order_id, "REFUND_SUCCESS", 40)
+    assert heard.hear(shop.deliver(order_id)).events[-1][1]["refund_id"] == older
+
+
+def test_money_that_bounced_covers_no_refund_that_is_granted_later(shop: FakeSaleor) -> None:
+    order_id, (one, _) = sold(shop, 100, 50)
+    shop.move(order_id, "REFUND_SUCCESS", 50)
+    shop.move(order_id, "REFUND_REVERSE", 50)
+    granted = shop.grant(order_id, 50, (one, 1))
+    heard = hear(shop, shop.deliver(order_id))
+    assert granted not in [content.get("refund_id") for _, content in heard.events]
+    shop.move(order_id, "REFUND_SUCCESS", 50)
+    assert heard.hear(shop.deliver(order_id)).events[-1][1]["refund_id"] == granted
+
+
+def test_moves_count_in_the_order_of_their_times_whatever_their_ids(shop: FakeSaleor) -> None:
+    """Ids are numbers in base64: as texts, the hundredth comes before the ninth."""
+    order_id = shop.place(shop.line(100))
+    for number, (kind, amount) in enumerate([("CHARGE_SUCCESS", 60), ("REFUND_SUCCESS", 60), ("CHARGE_SUCCESS", 100)]):
+        shop.move(order_id, kind, amount)
+        shop.orders[order_id]["transactions"][0]["events"][0]["id"] = f"id-{9 - number}"
+    charged = shop.orders[order_id]["transactions"][0]["events"][0]["createdAt"]
+    ((_, order),) = hear(shop, shop.deliver(order_id)).events
+    assert order["paid_at"].startswith(charged[:19])
+
+
+def test_a_refund_granted_in_the_same_moment_as_its_money_moves_is_covered_by_it(shop: FakeSaleor) -> None:
+    order_id, (one, _) = sold(shop, 100, 50)
+    granted = shop.grant(order_id, 100, (one, 1))
+    shop.move(order_id, "REFUND_SUCCESS", 100)
+    (grant,) = shop.orders[order_id]["grantedRefunds"]
+    grant["createdAt"] = shop.orders[order_id]["transactions"][0]["events"][0]["createdAt"]
+    assert [content["refund_id"] for _, content in hear(shop, shop.deliver(order_id)).events[1:]] == [granted]
+
+
+@pytest.mark.parametrize("kind", ["REFUND_SUCCESS", "CHARGE_BACK"])
+def test_no_money_is_no_refund(shop: FakeSaleor, kind: str) -> None:
+    order_id, _ = sold(shop, 100)
+    shop.move(order_id, kind, 0)
+    assert kinds(hear(shop, shop.deliver(order_id))) == ["paid"]
 
 
 def test_a_refund_granted_after_its_money_names_the_lines_later_and_says_the_same_in_any_snapshot(
@@ -351,7 +486,7 @@ def test_a_charge_that_was_corrected_downwards_is_a_notice(shop: FakeSaleor) -> 
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_id_and_time_of_a_refund_are_the_same_whichever_snapshot_shows_it(data: st.DataObject) -> None:
+def test_ids_and_times_are_the_same_whichever_snapshot_shows_them(data: st.DataObject) -> None:
     """Whatever happens in whatever order: each snapshot tells a beginning of what the last one tells."""
     shop = FakeSaleor()
     order_id, made = sold(shop, 100, 50, 30)
@@ -364,11 +499,19 @@ def test_id_and_time_of_a_refund_are_the_same_whichever_snapshot_shows_it(data: 
         else:
             kind = {"refund": "REFUND_SUCCESS", "chargeback": "CHARGE_BACK", "charge": "CHARGE_SUCCESS"}
             shop.move(order_id, kind.get(act, "REFUND_REVERSE"), amount)
+        if data.draw(st.booleans()) and data.draw(st.booleans()):
+            shop.add_line(order_id, shop.line(20, course=OTHER))
         said.append(shop.deliver(order_id))
     subset = data.draw(st.lists(st.sampled_from(said), max_size=6))
     heard, last = hear(shop, *subset, said[-1]), hear(shop, said[-1])
-    facts = [[(c["refund_id"], c["refunded_at"], c["refund_kind"]) for _, c in of.events[1:]] for of in (heard, last)]
-    assert sorted(facts[0]) == sorted(facts[1])
+    facts = [
+        sorted(
+            (content.get("refund_id", ""), content.get("refunded_at") or content["paid_at"], content.get("is_full", 0),
+             sorted(line["line_id"] for line in content["lines"] if "refund_id" not in content))
+            for _, content in of.events
+        ) for of in (heard, last)
+    ]  # fmt: skip
+    assert facts[0] == facts[1]
 
 
 # --------------------------------------------------------------------------------------------- the older payment flow
@@ -394,12 +537,33 @@ def test_older_flow_marked_as_paid_is_external_money(shop: FakeSaleor) -> None:
     assert kinds(hear(shop, shop.deliver(order_id))) == ["paid"]
 
 
+def test_older_flow_what_failed_or_was_only_authorized_is_no_money(shop: FakeSaleor) -> None:
+    order_id = shop.place(shop.line(100))
+    shop.pay(order_id, "AUTH")
+    shop.pay(order_id)
+    shop.orders[order_id]["payments"][0]["transactions"][-1]["isSuccess"] = False
+    assert hear(shop, shop.deliver(order_id)).events == []
+
+
 def test_older_flow_an_amount_alone(shop: FakeSaleor) -> None:
     order_id = shop.place(shop.line(100))
     shop.pay(order_id)
     shop.pay(order_id, "REFUND", 30)
     heard = hear(shop, shop.deliver(order_id))
     assert (kinds(heard), lines(heard)) == (["paid", "refunded"], [])
+
+
+def test_older_flow_a_refund_made_by_hand_does_not_hide_another_amount(shop: FakeSaleor) -> None:
+    """A fulfillment may be marked as refunded where no payment was asked to give anything back."""
+    line = shop.line(50, 2)
+    order_id = shop.place(line)
+    shop.pay(order_id)
+    shop.pay(order_id, "REFUND", 80)
+    by_hand = shop.fulfillment(order_id, "REFUNDED", [(line, 1)], {"amount": 50.0})
+    heard = hear(shop, shop.deliver(order_id))
+    assert [(len(content["lines"]), content["refund_id"] == by_hand) for _, content in heard.events[1:]] == [
+        (0, False), (1, True),
+    ]  # fmt: skip
 
 
 def test_older_flow_seats_that_are_handed_back_later_belong_to_the_same_refund(shop: FakeSaleor) -> None:
@@ -450,7 +614,7 @@ def test_a_paid_order_that_is_cancelled_with_the_money_kept_is_a_notice(shop: Fa
 def test_or_it_is_a_cancellation_where_the_source_says_so(shop: FakeSaleor) -> None:
     order_id, _ = sold(shop, 100)
     shop.cancel(order_id)
-    at = shop.orders[order_id]["events"][0]["date"]
+    at = shop.orders[order_id]["events"][-1]["date"]
     early = shop.deliver(order_id, "OrderCancelled")
     shop._touch(order_id)
     heard = hear(shop, early, shop.deliver(order_id), cancelled_with_money="cancellation")
@@ -513,6 +677,16 @@ def test_an_address_is_verified_where_the_shop_confirms_it_and_demands_a_login(
 ) -> None:
     shop.customer(confirmed=confirmed)
     assert bought_by(shop, emails_verified=True)["email_verified"] is confirmed
+
+
+def test_the_orders_own_address_counts_before_the_accounts_and_is_not_verified_by_it(shop: FakeSaleor) -> None:
+    user = shop.customer("other@example.com", confirmed=True)
+    order_id = shop.place(shop.line(0), user=user)
+    learner = hear(shop, shop.deliver(order_id), emails_verified=True).events[0][1]["learner"]
+    assert (learner["email"], learner["email_verified"]) == ("learner@example.com", False)
+    order_id = shop.place(shop.line(0), email="", user=user)
+    learner = hear(shop, shop.deliver(order_id), emails_verified=True).events[0][1]["learner"]
+    assert (learner["email"], learner["email_verified"]) == ("other@example.com", True)
 
 
 def test_a_guest_is_known_by_the_address(shop: FakeSaleor) -> None:
@@ -617,6 +791,18 @@ def test_the_default_payload_cannot_be_used_and_says_what_is_missing(shop: FakeS
 ])  # fmt: skip
 def test_a_body_without_the_order_is_set_aside(shop: FakeSaleor, body: Any) -> None:
     with pytest.raises(BodyError):
+        hear(shop, shop.signed(json.dumps(body).encode()))
+
+
+@pytest.mark.parametrize("path", [("total",), ("total", "gross"), ("total", "gross", "amount"), ("lines",)])
+def test_a_price_that_is_missing_is_not_free(shop: FakeSaleor, path: tuple[str, ...]) -> None:
+    order_id, _ = sold(shop, 100)
+    body = json.loads(shop.deliver(order_id)[1])
+    holder = body["order"]
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = None
+    with pytest.raises(BodyError, match="missing"):
         hear(shop, shop.signed(json.dumps(body).encode()))
 
 

@@ -102,6 +102,11 @@ def test_a_body_inside_of_the_token_is_refused() -> None:
     assert not passes(f"{protected}.{part({})}.{sealed}")
 
 
+@pytest.mark.parametrize("header", ["é.é.é", "\ud800..\ud800", "....", "..", "a..b"])
+def test_what_is_no_jws_is_refused(header: str) -> None:
+    assert not passes(header)
+
+
 def test_without_a_signature_nobody_enters() -> None:
     for headers in ({}, {"saleor-signature": ""}, {"x-saleor-signature": jws(RAW, key())}):
         with pytest.raises(SignatureError):

@@ -128,6 +128,16 @@ def test_an_order_can_be_asked_for_by_its_id() -> None:
         assert isinstance(reading, Nothing)
 
 
+def test_a_refund_that_the_store_deleted_is_a_notice_and_an_old_delivery_is_none() -> None:
+    heard = listener().hear(STEPS[3], STEPS[1])
+    assert heard.notices == []
+    with served(FakeStore(steps()[1])) as url:
+        there = SignedJson("shop", {"orders_url": f"{url}/orders", "token": "token"})
+        heard.take(there.changed(datetime(2026, 5, 1, tzinfo=UTC)))
+    assert [(notice.code, notice.about) for notice in heard.notices] == [("refund_gone", "r1"), ("refund_gone", "r2")]
+    assert len(heard.events) == 3
+
+
 def test_the_sweep_is_optional_and_its_faults_are_known() -> None:
     since = datetime(2026, 5, 1, tzinfo=UTC)
     with pytest.raises(OperatorError, match="cannot be asked"):
@@ -321,6 +331,15 @@ def test_one_flipped_bit_refuses(raw: bytes, data: st.DataObject) -> None:
     ))  # fmt: skip
     of[bit // 8] ^= 1 << bit % 8
     assert not passes({**headers, name: of.decode("latin-1")}, raw if name else bytes(of))
+
+
+def test_a_signature_has_one_writing() -> None:
+    """The last sign of the base64 of 32 bytes has two bits that a lenient reading passes over."""
+    headers, raw = sent(ORDER)
+    right = headers["webhook-signature"]
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    taken = [letter for letter in letters if passes({**headers, "webhook-signature": f"{right[:-2]}{letter}="}, raw)]
+    assert taken == [right[-2]]
 
 
 def test_without_a_signature_or_without_a_secret_nobody_enters() -> None:

@@ -179,16 +179,20 @@ def test_setup_and_subscription_are_no_sale_though_setup_says_no_payment_require
 ) -> None:
     session = account.session(account.line(), mode=mode)
     heard = listen().hear(account.complete(session, "no_payment_required"))
-    heard.take([Ask(session["id"], "session")])
-    assert heard.events == []
+    assert account.asked == []
+    (reading,) = heard.adapter.fetch(Ask(session["id"], "session"))
+    assert isinstance(reading, Nothing)
 
 
 def test_a_session_that_is_still_open_is_no_sale(listen: Listen, account: FakeStripe) -> None:
     session = account.session(account.line())
-    session["payment_status"] = "no_payment_required"
+    session |= {"payment_status": "no_payment_required", "customer_email": "learner@example.com"}
     heard = listen()
     heard.take([Ask(session["id"], "session")])
     assert heard.events == []
+    session["status"] = "complete"
+    heard.take([Ask(session["id"], "session")])
+    assert kinds(heard) == ["paid"]
 
 
 def test_more_lines_than_one_page_are_all_sold(listen: Listen, account: FakeStripe) -> None:
@@ -224,6 +228,20 @@ def test_the_refund_that_leaves_nothing_is_full(listen: Listen, account: FakeStr
     heard = listen().hear(account.sent(account.events[-1]))
     assert [content["is_full"] for _, content in heard.events[1:]] == [False, True]
     assert [line["refunded_total"] for line in heard.events[2][1]["lines"]] == [1, 2]
+
+
+def test_all_that_was_captured_is_all_there_was(listen: Listen, account: FakeStripe) -> None:
+    session = paid(account)
+    account.charge_of(session)["amount_captured"] = 8000
+    assert listen().hear(*account.refund(session, 8000)).events[1][1]["is_full"] is True
+
+
+def test_everything_given_back_for_a_line_that_is_named_is_about_that_line(
+    listen: Listen, account: FakeStripe
+) -> None:
+    session = paid(account, account.line(), account.line(0, course=OTHER))
+    last = listen().hear(*account.refund(session, 10000, lines=COURSE)).events[1][1]
+    assert (last["is_full"], len(last["lines"])) == (False, 1)
 
 
 def test_lines_that_the_metadata_names_and_nobody_knows_are_a_notice(listen: Listen, account: FakeStripe) -> None:
