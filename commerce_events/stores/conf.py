@@ -23,6 +23,7 @@ from django.core.signals import setting_changed
 from django.dispatch import receiver
 
 from commerce_events.bus.conf import merged
+from commerce_events.entries import PAGE
 from commerce_events.exceptions import OperatorError
 from commerce_events.stores.adapter import Adapter, adapter
 
@@ -94,7 +95,7 @@ def made(source: str, said: Any) -> Store:
         )
     entries = {**DEFAULTS, **said}
     if not entries["KIND"] or not isinstance(entries["KIND"], str):
-        raise OperatorError(f"{where} says no KIND", hint="Such as woocommerce; stores/conf.py lists them.")
+        raise OperatorError(f"{where} says no KIND", hint=f"Such as woocommerce; {PAGE}")
     for name in ("RATE", "SWEEP"):
         if isinstance(entries[name], bool) or not isinstance(entries[name], int | float) or entries[name] < 0:
             raise OperatorError(f"{where}: {name} is no number from 0", hint=f"Without it, {DEFAULTS[name]} holds.")

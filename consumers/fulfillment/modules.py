@@ -46,12 +46,12 @@ def _module(kind: str, path: Any) -> Module:
         )
     try:
         found = _imported(path)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        module = found() if isinstance(found, type) else found
+    except Exception as error:  # code of the site's own may fail with anything
         raise OperatorError(
             f"{entry} = {path!r} cannot be imported: {error}",
             hint="Give the dotted path of a module, an object or a class, importable where the LMS runs.",
         ) from error
-    module = found() if isinstance(found, type) else found
     missing = [name for name in _METHODS if not callable(getattr(module, name, None))]
     if missing:
         raise OperatorError(

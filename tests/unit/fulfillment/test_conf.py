@@ -19,6 +19,13 @@ class Elsewhere(Gateway):
     app = "no.such.app"
 
 
+class BrokenModule:
+    """A product kind that cannot be made."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("no such account")
+
+
 def broken() -> Gateway:
     """A gateway that cannot be made."""
     raise RuntimeError("no such account")
@@ -43,6 +50,8 @@ def test_the_gateway_is_a_setting(settings: Any) -> None:
     ({"SOURCES": {"shop": {"alow_test": True}}}, checks.SETTINGS),
     ({"SOURCES": {"shop": {}}, "REFUND_POLICY": "shred"}, checks.SETTINGS),
     ({"SOURCES": {"shop": {}}, "MODULES": {"x_book": "no.such.module"}}, checks.SETTINGS),
+    ({"SOURCES": {"shop": {}}, "MODULES": {"x_book": f"{__name__}.BrokenModule"}}, checks.SETTINGS),
+    ({"SOURCES": {"shop": {}}, "MODULES": {"x_book": ".."}}, checks.SETTINGS),
     ({"SOURCES": {}}, checks.NO_SOURCE),
     ({"SOURCES": {"shop": {}}, "SHADOW": ["shopp"]}, checks.SETTINGS),
     ({"SOURCES": {"shop": {}}, "GATEWAY": "os.path"}, checks.GATEWAY),
