@@ -189,7 +189,7 @@ def _returned(refund: Part, lines: Sequence[Part]) -> Iterable[Returned]:
     seats: dict[str, int] = {}
     for entry in refund.parts("line_items"):
         line_id, quantity = entry.named("meta_data").get("_refunded_item_id", ""), -entry.count("quantity")
-        if line_id and quantity > 0:
+        if line_id:
             seats[line_id] = seats.get(line_id, 0) + quantity
     by_id = {line.id("id"): line for line in lines}
     for line_id, quantity in list(seats.items()):

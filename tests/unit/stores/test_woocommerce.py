@@ -245,6 +245,15 @@ def test_a_paid_order_that_is_cancelled_is_a_cancellation_where_the_site_says_so
     assert here.codes == []
 
 
+def test_a_cancelled_order_whose_money_is_back_is_its_refund_alone(shop: FakeWooCommerce, api: dict[str, Any]) -> None:
+    order_id = paid_order(shop)
+    shop.refund(order_id, amount=10)
+    shop.change(order_id, status="cancelled")
+    here = listener(**api, cancelled_with_money="cancellation").hear(shop.webhook(order_id))
+    assert [(body.get("refund_kind"), body.get("is_full")) for _, body in here.events[1:]] == [("refund", True)]
+    assert listener(**api).hear(shop.webhook(order_id)).codes == []
+
+
 def test_an_unpaid_order_that_is_cancelled_says_nothing(shop: FakeWooCommerce) -> None:
     order_id = shop.place(shop.line(shop.product(sku="SKU-1")))
     shop.change(order_id, status="cancelled")
@@ -371,6 +380,15 @@ def test_a_deleted_product_leaves_its_sku_null_and_a_person_is_told(shop: FakeWo
     here = listener(**api).hear(shop.webhook(order_id))
     assert here.notices == [Notice(code="product_gone", about=str(line["id"]))]
     assert here.events[0][1]["lines"][0]["product_kind"] == "course_seat"
+
+
+def test_nobody_is_told_of_a_product_that_was_not_sold_or_has_none(shop: FakeWooCommerce, api: dict[str, Any]) -> None:
+    unpaid = shop.place(shop.line(4711))
+    assert listener().hear(shop.webhook(unpaid)).notices == []
+    plain = shop.place(shop.line(shop.product(None)))
+    shop.pay(plain)
+    for options in ({}, api):
+        assert listener(**options).hear(shop.webhook(plain)).notices == []
 
 
 def test_a_product_deleted_after_payment_is_still_named_in_the_refund(
