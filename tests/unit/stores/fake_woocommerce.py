@@ -32,6 +32,8 @@ class FakeWooCommerce:
         self.refunds: dict[int, list[dict[str, Any]]] = {}
         self.products: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
+        self.is_active = True
+        self._failures = 0
         self._ids = 700
 
     # the shop's own life
@@ -132,6 +134,15 @@ class FakeWooCommerce:
             "x-wc-webhook-signature": base64.b64encode(digest).decode(), "x-wc-webhook-id": "5",
             "x-wc-webhook-delivery-id": sha256(f"5{self.now:%s}".encode()).hexdigest()[:32],
         }, raw  # fmt: skip
+
+    def answered(self, status: int) -> None:
+        """What the shop makes of an answer to its webhook: the seventh failure in a row switches it off, silently."""
+        if 200 <= status < 303:
+            self._failures = 0
+        elif self._failures > 5:
+            self.is_active = False
+        else:
+            self._failures += 1
 
     def get(self, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         """The REST API, version 3."""
