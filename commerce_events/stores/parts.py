@@ -33,7 +33,7 @@ def parsed(raw: bytes | str) -> Part:
 
 def user_id(text: str) -> int | None:
     """An LMS's user id that is kept as text; None for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    return (int(text) or None) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 @dataclass(frozen=True, slots=True)

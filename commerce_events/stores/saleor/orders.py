@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from commerce_events.stores.adapter import BodyError
-from commerce_events.stores.parts import Part
+from commerce_events.stores.parts import Part, user_id
 from commerce_events.stores.saleor.money import NOTHING, Granted, Kind, Move, Story, story
 from commerce_events.stores.saleor.options import SaleorOptions
 from commerce_events.stores.saleor.payments import NEVER, Line, Payment, payments, without_the_last
@@ -193,11 +193,10 @@ def _learner(order: Part, options: SaleorOptions) -> Learner:
     """
     user = order.part("user")
     of = user.named("metadata") if options.owns_lms_user_id else {}
-    lms_user_id = of.get(f"{options.prefix}lms_user_id", "")
     email = order.text("userEmail") or user.text("email") or None
     is_own = options.emails_verified and user.flag("isConfirmed") and user.text("email") == email
     return Learner(
-        lms_user_id=int(lms_user_id) if lms_user_id.isascii() and lms_user_id.isdigit() else None,
+        lms_user_id=user_id(of.get(f"{options.prefix}lms_user_id", "")),
         username=of.get(f"{options.prefix}username") or None, email=email, email_verified=is_own,
         store_customer_id=user.text("id") or None,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from commerce_events.stores.adapter import BodyError
-from commerce_events.stores.parts import Part
+from commerce_events.stores.parts import Part, user_id
 from commerce_events.stores.snapshot import Item, Learner, Notice, Returned, Reversal, Snapshot
 from commerce_events.stores.stripe.options import StripeOptions
 
@@ -133,7 +133,7 @@ def _learner(session: Part, options: StripeOptions) -> Learner:
         said[options.client_reference_id] = session.text("client_reference_id") or said[options.client_reference_id]
     customer = session.fields.get("customer")
     return Learner(
-        lms_user_id=int(said["lms_user_id"]) if _PLAIN.fullmatch(said["lms_user_id"]) else None,
+        lms_user_id=user_id(said["lms_user_id"]),
         username=said["username"] or None,
         email=session.part("customer_details").text("email") or session.text("customer_email") or None,
         store_customer_id=customer if isinstance(customer, str) else _expanded(session, "customer").text("id") or None,
@@ -151,6 +151,6 @@ def _expanded(of: Part, key: str) -> Part:
 
 def _moment(of: Part) -> datetime:
     created = of.count("created")
-    if not 0 < created < 1 << 40:
+    if not 0 < created < 1 << 37:
         raise BodyError("created is not a time")
     return datetime.fromtimestamp(created, UTC)

@@ -664,7 +664,7 @@ def test_ids_of_metadata_count_where_nobody_checks_out_without_a_login(shop: Fak
     assert (learner["lms_user_id"], learner["username"], learner["email"]) == (4711, "learner", None)
 
 
-@pytest.mark.parametrize("value", ["", "no number", "-1", "1e3", "٤٧"])
+@pytest.mark.parametrize("value", ["", "no number", "-1", "0", "1e3", "٤٧", "9" * 5000])
 def test_an_id_of_metadata_that_is_no_number_is_left_out(shop: FakeSaleor, value: str) -> None:
     shop.customer(lms_user_id=value)
     learner = bought_by(shop, owns_lms_user_id=True)

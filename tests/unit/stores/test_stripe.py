@@ -440,6 +440,14 @@ def test_a_body_of_another_shape_is_set_aside(body: bytes) -> None:
         Stripe("shop", {}).read({}, body)
 
 
+@pytest.mark.parametrize("created", [0, -1, 10**11, 10**30, "1777636800x", None])
+def test_an_answer_whose_time_is_none_is_set_aside(listen: Listen, account: FakeStripe, created: Any) -> None:
+    said = account.refund(paid(account), 10000)[0]
+    next(made for made in account.objects.values() if made["object"] == "refund")["created"] = created
+    with pytest.raises(BodyError):
+        listen().hear(said)
+
+
 def test_the_endpoint_listens_to_no_more_than_a_sweep_may_ask_for() -> None:
     assert len(EVENTS) <= 20
 
