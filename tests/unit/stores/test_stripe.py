@@ -440,7 +440,7 @@ def test_a_body_of_another_shape_is_set_aside(body: bytes) -> None:
         Stripe("shop", {}).read({}, body)
 
 
-@pytest.mark.parametrize("created", [0, -1, 10**11, 10**30, "1777636800x", None])
+@pytest.mark.parametrize("created", [0, -1, 10**12, 10**30, "1777636800x", None])
 def test_an_answer_whose_time_is_none_is_set_aside(listen: Listen, account: FakeStripe, created: Any) -> None:
     said = account.refund(paid(account), 10000)[0]
     next(made for made in account.objects.values() if made["object"] == "refund")["created"] = created
