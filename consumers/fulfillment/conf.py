@@ -121,7 +121,8 @@ def gateway() -> Gateway:
     if found.app and not apps.is_installed(found.app):
         raise OperatorError(
             f"COMMERCE_FULFILLMENT['GATEWAY'] = {path!r} needs the app {found.app}, which is not installed",
-            hint=f"Name the gateway of your platform; or, for trying things on, add {found.app!r} to INSTALLED_APPS "
-            "and run manage.py migrate.",
+            hint="Name the gateway of your platform. To try things on, the reference gateway: "
+            "consumers.fulfillment.reference.gateway.ReferenceGateway, with 'consumers.fulfillment.reference' in "
+            "INSTALLED_APPS, and manage.py migrate.",
         )
     return found
