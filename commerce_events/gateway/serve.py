@@ -13,10 +13,11 @@ from wsgiref.types import WSGIApplication
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connections
 
+from commerce_events.bus import handlers
 from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.failures import summary
 from commerce_events.bus.health import Health
-from commerce_events.bus.worker import Options, Worker
+from commerce_events.bus.worker import STAGES, Options, Worker
 from commerce_events.exceptions import OperatorError
 from commerce_events.stores.conf import stores
 from commerce_events.stores.rounds import STAGE, Rounds
@@ -42,7 +43,10 @@ class Service:
                 f"{host}:{port} cannot be taken: {error.strerror}", hint="Give another --port, or 0 for a free one."
             ) from error
         self._server.set_app(application)
-        self._worker = Worker(bus_settings(), {}, Options(stages=frozenset({"relay"})))
+        settings = bus_settings()
+        known = handlers.load(settings.handlers)  # none, but for a gateway that reads the results of its orders
+        stages = frozenset(STAGES if known else {"relay"})
+        self._worker = Worker(settings, known, Options(stages, start="earliest"))
         self._over = threading.Event()
         self._failure: BaseException | None = None
 

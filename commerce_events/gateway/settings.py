@@ -8,6 +8,8 @@
     [COMMERCE_EVENTS.STORES.campus-shop]
     KIND = "woocommerce"
     SECRETS = ["env:WC_SECRET"]
+
+A section ``[COMMERCE_ORDER_STATUS]``, be it empty, adds the app that follows orders to their end and tells the stores.
 """
 
 from __future__ import annotations
@@ -21,13 +23,13 @@ from typing import Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-#: What the environment may say; the file may say these and the two dictionaries.
+#: What the environment may say; the file may say these and the dictionaries.
 NAMES = (
     "DATABASE_URL", "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL",
     "EVENT_BUS_KAFKA_API_KEY", "EVENT_BUS_KAFKA_API_SECRET", "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY",
     "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET", "EVENT_BUS_TOPIC_PREFIX",
 )  # fmt: skip
-_DICTIONARIES = ("COMMERCE_EVENTS", "COMMERCE_GATEWAY")
+_DICTIONARIES = ("COMMERCE_EVENTS", "COMMERCE_GATEWAY", "COMMERCE_ORDER_STATUS")
 
 
 def _file() -> dict[str, Any]:
@@ -47,26 +49,35 @@ def _file() -> dict[str, Any]:
 
 
 def _database(url: str) -> dict[str, Any]:
-    """READ COMMITTED, an end to every wait, and on SQLite one writer who waits its turn."""
+    """READ COMMITTED, an end to waiting, and on SQLite one writer who waits its turn.
+
+    How long a statement may take is said by the web server alone (``wsgi.py``): a migration may take its time.
+    """
+    seconds = int(os.environ.get("COMMERCE_GATEWAY_STATEMENT_SECONDS", "0"))
     said: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=None))
-    more: dict[str, dict[str, Any]] = {
-        "django.db.backends.postgresql": {
-            "connect_timeout": 2,
-            "options": "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000",
-        },
-        "django.db.backends.mysql": {
-            "charset": "utf8mb4", "isolation_level": "read committed", "connect_timeout": 2, "read_timeout": 5,
-            "write_timeout": 5,
-            "init_command": "SET default_storage_engine=INNODB, sql_mode='STRICT_TRANS_TABLES', "
-            "innodb_lock_wait_timeout=2",
-        },
-        "django.db.backends.sqlite3": {
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", "transaction_mode": "IMMEDIATE",
-            "timeout": 5,
-        },
-    }  # fmt: skip
-    said["OPTIONS"] = {**more.get(said["ENGINE"], {}), **said.get("OPTIONS", {})}
-    return said
+    options: dict[str, Any] = {}
+    match said["ENGINE"].rpartition(".")[2]:
+        case "postgresql":
+            options = {
+                "connect_timeout": 2, "tcp_user_timeout": 5000,
+                "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
+            }  # fmt: skip
+            if seconds:
+                limits = {"statement_timeout": seconds, "idle_in_transaction_session_timeout": 2 * seconds}
+                options["options"] = " ".join(f"-c {name}={limit}s" for name, limit in limits.items())
+        case "mysql":
+            options = {
+                "charset": "utf8mb4", "isolation_level": "read committed", "connect_timeout": 2,
+                "init_command": "SET default_storage_engine=INNODB, sql_mode='STRICT_TRANS_TABLES'",
+            }  # fmt: skip
+            if seconds:
+                options |= {"read_timeout": seconds, "write_timeout": seconds}
+        case "sqlite3":
+            options = {
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", "transaction_mode": "IMMEDIATE",
+                "timeout": seconds or 30,
+            }  # fmt: skip
+    return {**said, "OPTIONS": {**options, **said.get("OPTIONS", {})}}
 
 
 _said = {**_file(), **{name: os.environ[name] for name in NAMES if os.environ.get(name)}}
@@ -94,6 +105,13 @@ EVENTS_SERVICE_NAME = "commerce-gateway"
 
 COMMERCE_EVENTS = {"INSTALLATION": "commerce-gateway", **_said.get("COMMERCE_EVENTS", {})}
 COMMERCE_GATEWAY = _said.get("COMMERCE_GATEWAY", {})
+if "COMMERCE_ORDER_STATUS" in _said:
+    INSTALLED_APPS.append("consumers.order_status")
+    COMMERCE_ORDER_STATUS = _said["COMMERCE_ORDER_STATUS"]
+    COMMERCE_EVENTS = {
+        "TOPICS": ["commerce-fulfillment-lifecycle"],
+        "HANDLERS": ["consumers.order_status.handler.OrderStatusHandler"], **COMMERCE_EVENTS,
+    }  # fmt: skip
 
 LOGGING = {
     "version": 1,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import connection
+from standardwebhooks import Webhook
 
 from commerce_events import topics
 from consumers.order_status.models import Order, OrderLine
@@ -24,7 +29,9 @@ from tests.engines.broker import Broker
 from tests.engines.processes import Processes
 from tests.engines.schema import TestDatabase, pointed_at
 from tests.proof import checkers
+from tests.proof.service import Service
 from tests.proof.shop import COURSES, Shop
+from tests.unit.stores import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.real
@@ -202,3 +209,53 @@ def test_a_store_that_consumes_nothing_publishes_all_the_same(
     while shop.seats() != shop.expected:
         assert time.monotonic() < ends
         time.sleep(0.3)
+
+
+class Listener(BaseHTTPRequestHandler):
+    """A shop's own address, which hears what became of its orders."""
+
+    heard: ClassVar[list[tuple[dict[str, str], bytes]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.heard.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_shop_that_only_sends_webhooks_is_told_what_became_of_its_order(
+    postgresql: TestDatabase, shop: Shop, processes: Processes, broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    """A webhook comes in, a learner is enrolled, a signed webhook goes out; the gateway is one process on SQLite."""
+    Listener.heard.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Listener)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    service = Service(tmp_path, f"sqlite://{tmp_path}/gateway.sqlite3", broker, prefix)
+    config = tmp_path / "gateway.toml"
+    secret = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+    config.write_text(f"""{config.read_text()}
+[COMMERCE_ORDER_STATUS.HOOKS.shop.crm]
+HOOK = "consumers.order_status.hooks.signed_webhook.SignedWebhook"
+URL = "http://127.0.0.1:{server.server_port}/hooks"
+SECRETS = ["{secret}"]
+""")
+    try:
+        shop._course("course-v1:edX+DemoX+2026")
+        get_user_model().objects.create(username="buyer", email="learner@example.com", is_active=True)
+        service.alone()
+        processes.consume("--from", "earliest")
+        assert service.deliver(tiny.order_of("77"), "d77")[0] == 200
+        ends = time.monotonic() + 60
+        while not Listener.heard:
+            assert time.monotonic() < ends
+            time.sleep(0.2)
+    finally:
+        service.close()
+        server.shutdown()
+        server.server_close()
+    headers, body = Listener.heard[0]
+    told = Webhook(secret).verify(body, headers)
+    assert (told["type"], told["data"]["order_id"], told["data"]["status"]) == ("order.changed", "77", "fulfilled")

@@ -47,6 +47,20 @@ def test_the_example_serves_without_any_package_of_the_platform() -> None:
     assert "cs_1" not in shown
 
 
+def test_a_section_on_order_status_adds_the_app_that_reads_the_results(tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text(EXAMPLE.read_text() + "\n[COMMERCE_ORDER_STATUS]\nNO_RESULT_MINUTES = 20\n")
+    show = SHOW + "print(list(settings.INSTALLED_APPS), bus_settings().topics, settings.COMMERCE_ORDER_STATUS)\n"
+    done = run(show, COMMERCE_GATEWAY_CONFIG=str(config))
+    assert done.returncode == 0, done.stderr
+    found, *_, last = done.stdout.splitlines()
+    assert found == "[]"
+    assert last == (
+        "['commerce_events', 'commerce_events.stores', 'consumers.order_status'] ('commerce-fulfillment-lifecycle',) "
+        "{'NO_RESULT_MINUTES': 20}"
+    )
+
+
 def test_the_environment_counts_more_than_the_file() -> None:
     done = run(SHOW, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="other:9092")
     assert "other:9092" in done.stdout, done.stderr
