@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import signal
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,6 +18,7 @@ from commerce_events.bus.reader import Heard
 from commerce_events.models import OutboxBatch
 from commerce_events.stores.models import StoreOrder
 from tests.engines.broker import Broker
+from tests.engines.proxy import Proxy
 from tests.engines.schema import TestDatabase
 from tests.proof.service import Service
 from tests.proof.steady import eventually
@@ -146,3 +149,42 @@ def test_a_service_whose_settings_cannot_be_used_does_not_start(sqlite: Any, ser
     with pytest.raises(Exception, match="ended while it started") as error:
         service.gunicorn()
     assert "SHOP_SECRET" in str(getattr(error.value, "hint", ""))
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_database_that_hangs_is_told_to_the_store_in_time_and_it_goes_on_afterwards(
+    kind: str, request: pytest.FixtureRequest, broker: Broker, prefix: str, tmp_path: Path, proxy: Any
+) -> None:
+    database: TestDatabase = request.getfixturevalue(kind)
+    url = urlsplit(database.url)
+    between: Proxy = proxy(f"{url.hostname}:{url.port}")
+    user = f"{url.username}:{url.password}" if url.password else url.username
+    service = Service(tmp_path, url._replace(netloc=f"{user}@{between.address}").geturl(), broker, prefix)
+    service.environment["WEB_CONCURRENCY"] = "1"
+    answers: list[tuple[int, float]] = []
+
+    def send(number: int) -> None:
+        began = time.monotonic()
+        try:
+            status = service.deliver(order_of(str(number)), f"d{number}")[0]
+        except OSError:
+            status = 0
+        answers.append((status, time.monotonic() - began))
+
+    try:
+        service.gunicorn()
+        between.hang()
+        threads = [threading.Thread(target=send, args=(number,)) for number in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        waited = [seconds for status, seconds in answers if status == 503]
+        # who has a place waits for the database; everybody else is told within a second
+        assert len([seconds for seconds in waited if seconds < 1.5]) >= 15, answers
+        between.heal()
+        eventually(lambda: service.deliver(order_of("99"))[0] == 200, "it goes on")
+        assert {service.deliver(order_of(str(number)), f"d{number}")[0] for number in range(20)} == {200}
+    finally:
+        between.heal()
+        service.close()
