@@ -138,6 +138,13 @@ def test_a_refund_that_the_store_deleted_is_a_notice_and_an_old_delivery_is_none
     assert len(heard.events) == 3
 
 
+def test_an_order_that_nobody_understands_becomes_a_question_and_holds_up_no_other() -> None:
+    with served(FakeStore({**ORDER, "order_id": "1", "paidAt": ""}, ORDER)) as url:
+        there = SignedJson("shop", {"orders_url": f"{url}/orders", "token": "token"})
+        first, second = there.changed(datetime(2026, 5, 1, tzinfo=UTC))
+        assert (first, isinstance(second, Snapshot)) == (Ask("1"), True)
+
+
 def test_the_sweep_is_optional_and_its_faults_are_known() -> None:
     since = datetime(2026, 5, 1, tzinfo=UTC)
     with pytest.raises(OperatorError, match="cannot be asked"):

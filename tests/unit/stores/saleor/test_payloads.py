@@ -19,7 +19,7 @@ from commerce_events.stores.saleor.adapter import Saleor
 from commerce_events.stores.snapshot import Notice, Snapshot
 from commerce_events.validation import validate
 
-FOLDER = Path(__file__).resolve().parents[2] / "payloads" / "saleor"
+FOLDER = Path(__file__).resolve().parents[3] / "payloads" / "saleor"
 NOW = datetime(2026, 11, 21, 1, tzinfo=UTC)
 JWKS = json.loads((FOLDER / "jwks.json").read_text())
 SHOP = Saleor("shop", {"jwks": JWKS})
