@@ -12,7 +12,7 @@ from oscar.core.loading import get_model
 
 from commerce_events import topics
 from commerce_events.stores.models import Notice
-from commerce_events.stores.oscar import handlers
+from commerce_events.stores.oscar import checks, handlers
 from tests.oscar_shop.shop import DEMO, OTHER, Shop
 from tests.unit.fulfillment.site import Site
 
@@ -137,6 +137,19 @@ def test_an_order_that_breaks_the_contract_stops_no_checkout_and_is_shown_to_a_p
     shop.buy(shop.seat("course-v1:edX+" + "x" * 300), user=shop.user())
     assert shop.events == []
     assert [code for code, _ in notices()] == ["contract_broken"]
+
+
+def test_a_shop_that_nobody_named_is_a_finding_and_wrong_settings_stop_no_checkout(
+    shop: Shop, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert checks.shop() == []
+    settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, "STORES": {}}
+    assert [found.id for found in checks.shop()] == ["commerce_oscar.W001"]
+    options(settings, colour="red")
+    assert checks.shop() == []
+    shop.buy(shop.seat(), user=shop.user())
+    assert shop.events == []
+    assert "no order is published" in caplog.text
 
 
 def test_what_the_shop_takes_back_is_not_published(shop: Shop) -> None:

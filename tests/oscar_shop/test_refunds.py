@@ -11,7 +11,9 @@ from django.utils import timezone
 from oscar.core.loading import get_class, get_model
 
 from commerce_events import topics
+from commerce_events.stores.adapter import Ask, SignatureError
 from commerce_events.stores.oscar.adapter import Oscar
+from tests.engines.schema import TestDatabase
 from tests.oscar_shop.refund.models import Refund, RefundLine
 from tests.oscar_shop.shop import DEMO, OTHER, Shop
 from tests.oscar_shop.test_checkout import notices, options
@@ -33,6 +35,15 @@ def test_a_refund_on_the_dashboard_returns_its_seats(shop: Shop) -> None:
         [(str(first.pk), 1)], [(str(first.pk), 2), (str(second.pk), 2)],
     ]  # fmt: skip
     assert [event["is_full"] for event in refunds(shop)] == [False, True]
+    assert shop.sweep() == 0
+
+
+@pytest.mark.slow
+def test_a_checkout_and_a_refund_on_each_database(database: TestDatabase) -> None:
+    shop = Shop()
+    order = shop.buy(shop.seat(), user=shop.user())
+    shop.refund(order, {order.lines.get(): 1}, "10.00")
+    assert [event.get("is_full") for _, event in shop.events] == [None, True]
     assert shop.sweep() == 0
 
 
@@ -130,14 +141,10 @@ def test_the_sweep_alone_leads_to_the_same_events(shop: Shop, settings: Any) -> 
 
 
 def test_an_order_that_is_gone_is_told_to_a_person(shop: Shop) -> None:
-    from commerce_events.stores.adapter import Ask
-
     (reading,) = Oscar("shop", {}).fetch(Ask("100042"))
     assert [notice.code for notice in reading.notices] == ["order_gone"]  # type: ignore[union-attr]
 
 
 def test_no_webhook_is_taken() -> None:
-    from commerce_events.stores.adapter import SignatureError
-
     with pytest.raises(SignatureError):
         Oscar("shop", {}).verify({}, b"", ["secret"], timezone.now())

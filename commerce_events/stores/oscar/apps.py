@@ -15,14 +15,17 @@ class OscarConfig(AppConfig):
     verbose_name = "Commerce events of Oscar"
 
     def ready(self) -> None:
-        """Connect the signals; that of the archived service where the shop has its refunds."""
+        """Register the check; connect the signals, that of the archived service where the shop has its refunds."""
         from django.apps import apps
+        from django.core.checks import register
         from django.db.models.signals import post_save
         from oscar.core.exceptions import AppNotFoundError, ClassNotFoundError
         from oscar.core.loading import get_class
 
-        from commerce_events.stores.oscar import handlers
+        from commerce_events.checks import TAG
+        from commerce_events.stores.oscar import checks, handlers
 
+        register(checks.shop, TAG)
         get_class("checkout.signals", "post_checkout").connect(handlers.on_checkout, dispatch_uid=self.label)
         for model, handler in (
             ("order.OrderStatusChange", handlers.on_status),

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from commerce_events.exceptions import ContractError
+from commerce_events.exceptions import ContractError, OperatorError
 from commerce_events.stores import orders
 from commerce_events.stores.conf import stores
 from commerce_events.stores.oscar.adapter import Oscar
@@ -28,7 +28,12 @@ def tell(order: Any) -> None:
     The order is read again: what a checkout holds in its hands is older than its table, and its number may be an int.
     """
     now = timezone.now()
-    for store in stores().values():
+    try:
+        known = stores()
+    except OperatorError as error:
+        log.error("no order is published: %s. %s", error, error.hint)
+        return
+    for store in known.values():
         if not isinstance(store.adapter, Oscar):
             continue
         try:
