@@ -1,7 +1,7 @@
 # Everything here sets up what it needs: `make demo` and `make test` work in a clean clone on a machine with Python alone.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-docker simulate mutation quality pii_check bench bench-quick docs kafka-up kafka-down \
+.PHONY: help demo test test-quick test-docker simulate chaos mutation quality pii_check bench bench-quick docs kafka-up kafka-down \
 	schemas requirements upgrade clean
 
 VENV ?= .venv
@@ -30,6 +30,9 @@ test-docker: $(VENV)/.has-test ## run the end-to-end story on docker-compose.kaf
 
 simulate: $(VENV)/.has-test ## the three stages on a simulated broker, database and clock: make simulate ARGS="--steps 1e8"
 	$(BIN)/python -m tests.simulation $(ARGS)
+
+chaos: $(VENV)/.has-test $(VENV)/.has-mysql ## real processes under faults, a seed per run: make chaos RUNS=60 SEED=1
+	$(BIN)/python -m tests.faults --runs $(or $(RUNS),5) --seed $(or $(SEED),1) $(ARGS)
 
 mutation: $(VENV)/.has-mutation ## plant small faults in the rules and count those that their tests find; takes half an hour
 	nice $(BIN)/mutmut run $(ARGS)

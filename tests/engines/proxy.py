@@ -43,6 +43,11 @@ class Proxy:
         self._threads = [threading.Thread(target=self._accept, name=f"proxy-{self.port}", daemon=True)]
         self._threads[0].start()
 
+    def reseed(self, seed: int) -> None:
+        """Jitter from here on as a new proxy with that seed would have it."""
+        with self._lock:
+            self._random.seed(seed)
+
     # What can go wrong.
 
     def delay(self, seconds: float) -> None:

@@ -1,0 +1,94 @@
+"""Real processes under faults, as many runs as wanted; every run is its seed.
+
+Examples:
+  python -m tests.faults --runs 60 --seed 1            as continuous integration does
+  python -m tests.faults --runs 1 --seed 17            one run again
+  python -m tests.faults --plan --seed 17              what a seed decides, without doing it
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+
+
+def main(arguments: list[str]) -> int:
+    """Exit codes: 0, every run holds; 1, a violation; 2, the command line is wrong; 3, an engine is missing."""
+    from django.core.management.base import OutputWrapper
+
+    from commerce_events.exceptions import OperatorError
+    from commerce_events.management.progress import Progress
+    from tests.faults.engines import Engines
+    from tests.faults.plan import plan
+    from tests.faults.run import Outcome, one
+
+    parser = argparse.ArgumentParser(
+        "python -m tests.faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"exit codes: {' '.join((main.__doc__ or '').split()[2:])}",
+    )  # fmt: skip
+    parser.add_argument("--runs", type=int, default=5, help="how many, of as many seeds (default 5)")
+    parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
+    parser.add_argument("--orders", type=int, default=30, help="orders of a run (default 30)")
+    parser.add_argument("--evidence", type=Path, default=Path("reports/faults"), help="where failed runs are kept")
+    parser.add_argument("--report", type=Path, help="write what was done here, as JSON")
+    parser.add_argument("--plan", action="store_true", help="show what the seed decides, and do nothing")
+    said = parser.parse_args(arguments)
+    if said.plan:
+        print(plan(said.seed, said.orders))
+        return 0
+    progress, began = Progress(OutputWrapper(sys.stderr)), time.monotonic()
+    outcomes: list[Outcome] = []
+    try:
+        with Engines() as engines:
+            print(f"engines are up after {time.monotonic() - began:.0f} s", flush=True)
+            for number in range(said.runs):
+                progress.show(f"run {number + 1} of {said.runs}", number / said.runs)
+                seed = said.seed + number
+                outcomes.append(one(engines, plan(seed, said.orders), said.evidence.resolve(), _say(progress)))
+    except OperatorError as error:
+        print(f"{error}\n{error.hint}", file=sys.stderr)
+        return 3
+    finally:
+        progress.close()
+    total = _total(outcomes)
+    print(json.dumps(total))
+    if said.report is not None:
+        said.report.write_text(json.dumps(total, indent=2) + "\n", encoding="utf-8")
+    return 1 if total["violated"] else 0
+
+
+def _say(progress: Any) -> Callable[[str], None]:
+    def say(text: str) -> None:
+        progress.close()
+        print(text, flush=True)
+
+    return say
+
+
+def _total(outcomes: list[Any]) -> dict[str, Any]:
+    kinds: dict[str, int] = {}
+    for outcome in outcomes:
+        for fault in outcome.plan.faults:
+            kinds[fault.kind] = kinds.get(fault.kind, 0) + 1
+    return {
+        "runs": len(outcomes), "violated": [outcome.plan.seed for outcome in outcomes if outcome.violations],
+        "faults": sum(kinds.values()), "kills": sum(outcome.kills for outcome in outcomes),
+        "messages": sum(outcome.events for outcome in outcomes),
+        "results": sum(outcome.results for outcome in outcomes),
+        "offset samples": sum(outcome.samples for outcome in outcomes),
+        "seconds per run": round(sum(outcome.seconds for outcome in outcomes) / max(1, len(outcomes)), 1),
+        "kinds": dict(sorted(kinds.items())),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
+    sys.exit(main(sys.argv[1:]))

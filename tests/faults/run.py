@@ -1,0 +1,233 @@
+"""One run: the plan, the processes, the faults at their times, the healing, the checks."""
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError, InterfaceError, connection
+from django.utils import timezone
+
+from commerce_events import topics
+from commerce_events.bus import topics_admin
+from commerce_events.models import Inbox, OutboxBatch, Position
+from consumers.fulfillment.reference.models import ReferenceCourse
+from tests.engines.schema import pointed_at
+from tests.faults import checkers, watch
+from tests.faults.crew import Crew
+from tests.faults.engines import Engines
+from tests.faults.faults import FAULTS, Scene, thaw
+from tests.faults.plan import CANARY, COURSES, LEARNERS, OFFERED, SOURCES, WINDOW, Fault, Plan
+from tests.faults.state import State, dump, ends, read
+
+#: Seconds after the last fault in which everything must be done (I8).
+RECOVERY = 60.0
+SETTINGS = {
+    "BATCH": 20, "SESSION_TIMEOUT": 6, "LEASE": 6, "TOPIC_CHECK": 5, "RESEND_AFTER": 2, "RESEND_EVERY": 4,
+    "BREAKER_PROBE": 1, "BREAKER_SUCCESSES": 2,
+}  # fmt: skip
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    plan: Plan
+    seconds: float = 0.0
+    settled: float = 0.0  # seconds from the last fault to the end of the backlog
+    kills: int = 0
+    events: int = 0
+    results: int = 0
+    samples: int = 0
+    violations: dict[str, list[str]] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        found = [f"  {name}: {said[0]}" + (f" (and {len(said) - 1} more)" if len(said) > 1 else "")
+                 for name, said in self.violations.items()]  # fmt: skip
+        head = (
+            f"seed {self.plan.seed} {self.plan.database}: {len(self.plan.faults)} faults, {self.kills} kills, "
+            f"{self.events} messages, {self.results} results, {self.seconds:.1f} s, settled after {self.settled:.1f} s"
+        )
+        return "\n".join([head, *found])
+
+
+class Run:
+    """One run on shared engines. ``folder`` keeps its logs."""
+
+    def __init__(self, engines: Engines, plan: Plan, folder: Path) -> None:
+        self.engines, self.plan, self.folder = engines, plan, folder
+        self.prefix = f"faults-{plan.seed}-{uuid4().hex[:6]}"
+        self.outcome = Outcome(plan)
+        self._begin = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """A line of the run's log, with its time."""
+        line = f"{time.monotonic() - self._begin:6.2f} s  {text}"
+        self.outcome.log.append(line)
+
+    def make(self) -> Outcome:
+        """All of it."""
+        began = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for proxy in self.engines.before_brokers:
+            proxy.reseed(self.plan.seed)
+        before_registry, registry = self.engines.before_registry(self.plan.seed)
+        before_database, behind, straight = self.engines.before_database(self.plan.database, self.plan.seed)
+        environment = {
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "COMMERCE_EVENTS_TEST_DATABASE": behind, "COMMERCE_EVENTS_TEST_BOOTSTRAP": self.engines.proxied,
+            "COMMERCE_EVENTS_TEST_REGISTRY": registry, "COMMERCE_EVENTS_TEST_PREFIX": self.prefix,
+            "COMMERCE_EVENTS_TEST_FULFILLMENT": json.dumps({"SOURCES": {source: {} for source in SOURCES}}),
+        }  # fmt: skip
+        crew = Crew(self.folder, environment, self.note)
+        try:
+            with pointed_at(straight):
+                scene = Scene(
+                    self.engines, crew, self.prefix, self.plan.database, straight, before_database, before_registry
+                )
+                self._prepare()
+                self._happen(scene)
+                self._settle(scene)
+                state = self._state(scene)
+                self.outcome.violations = checkers.violations(state)
+                if self.outcome.violations:
+                    dump(state, self.folder)
+        finally:
+            crew.close()
+            before_registry.close()
+            before_database.close()
+            self._forget()
+        self.outcome.kills = crew.kills + scene.kills
+        self.outcome.seconds = time.monotonic() - began
+        self._write()
+        return self.outcome
+
+    def _prepare(self) -> None:
+        topics_admin.create_topics(self.engines.admin(), self.prefix, partitions=3)
+        users = get_user_model()
+        users.objects.bulk_create([
+            users(pk=number, username=f"learner{number}", email=f"{CANARY}-{number}@example.com", is_active=True)
+            for number in range(1, LEARNERS + 1)
+        ])  # fmt: skip
+        for key in COURSES:
+            ReferenceCourse.objects.create(course_key=key, modes=dict.fromkeys(OFFERED))
+
+    def _happen(self, scene: Scene) -> None:
+        settings = {**SETTINGS, "STRAIGHT_PATH": self.plan.straight}
+        for flags in self.plan.crew:
+            scene.crew.consume(*flags, settings=settings)
+        spec = {
+            "begin": time.time() + 0.5, "bootstrap": self.engines.proxied, "prefix": self.prefix,
+            "registry": scene.crew.environment["COMMERCE_EVENTS_TEST_REGISTRY"],
+        }  # fmt: skip
+        for number in range(len(SOURCES)):
+            scene.crew.sell({**spec, "sales": [sale for sale in self.plan.sales if sale.store == number]})
+        self._begin = time.monotonic()
+        self._watch = watch.Watch(scene)
+        threads = [
+            threading.Thread(target=self._fault, args=(scene, fault), name=fault.kind, daemon=True)
+            for fault in self.plan.faults
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(WINDOW)
+        for thread in threads:
+            thread.join(60)
+
+    def _fault(self, scene: Scene, fault: Fault) -> None:
+        time.sleep(max(0.0, self._begin + fault.at - time.monotonic()))
+        self.note(f"{fault.kind} (#{fault.which}, {fault.seconds:.1f} s)")
+        try:
+            FAULTS[fault.kind](scene, fault.which, fault.seconds)
+            self.note(f"{fault.kind} is over")
+        finally:
+            connection.close()
+
+    def _settle(self, scene: Scene) -> None:
+        """Heal everything; wait until all is done, or the time is over."""
+        self.note("healing")
+        scene.before_database.active = False
+        for proxy in (scene.before_database, scene.before_registry):
+            proxy.heal()
+        scene.crew.settle()
+        self.engines.heal()
+        connection.close()
+        thaw(self.plan.database)
+        began = time.monotonic()
+        while time.monotonic() < began + RECOVERY and not self._is_done(scene):
+            time.sleep(0.25)
+        self.outcome.settled = time.monotonic() - began
+        self.note("settled" if self._is_done(scene) else "not settled")
+
+    def _is_done(self, scene: Scene) -> bool:
+        try:
+            # what failed and waits for its next attempt is asked for now, as a person would
+            Inbox.objects.filter(attempts__gt=0, due_at__gt=timezone.now()).update(due_at=timezone.now())
+            if Inbox.objects.filter(due_at__isnull=False).exists() or OutboxBatch.objects.exists():
+                return False
+            if not all(store.over for store in scene.crew.stores):
+                return False
+            stands = dict(Position.objects.values_list("partition", "offset"))
+            wanted = ends(self.engines.bootstrap, topics.full_topic(topics.ORDER_TOPIC, self.prefix))
+            green = all(watch.is_green(member.health) for member in scene.crew.consumers)
+            return green and all(stands.get(partition, 0) == end for (_, partition), end in wanted.items())
+        except (DatabaseError, InterfaceError):
+            connection.close()
+            return False
+
+    def _state(self, scene: Scene) -> State:
+        noted = self._watch.close()
+        sizes = watch.sample(scene.crew.consumers)
+        for member in scene.crew.members:
+            noted += [f"I8 {member.name} ended by itself with {code}" for code in member.ended]
+        if self.outcome.settled >= RECOVERY:
+            green = [member.name for member in scene.crew.consumers if watch.is_green(member.health)]
+            noted.append(f"I8 not done {RECOVERY:.0f} s after the last fault; green: {green}")
+        state = read(
+            self.engines.bootstrap, f"http://127.0.0.1:{self.engines.registry.port}/apis/ccompat/v7", self.prefix,
+            self.folder,
+        )  # fmt: skip
+        state.events, state.noted, state.sizes = self.plan.events(), noted, sizes
+        state.restored = bool(scene.restores)
+        self.outcome.events, self.outcome.results = len(state.orders), len(state.results)
+        self.outcome.samples = self._watch.samples
+        return state
+
+    def _forget(self) -> None:
+        """Delete the run's topics: hundreds of runs share the brokers."""
+        admin = self.engines.admin()
+        ours = [name for name in admin.list_topics(timeout=10).topics if name.startswith(f"{self.prefix}-")]
+        if ours:
+            admin.delete_topics(ours, operation_timeout=10)
+
+    def _write(self) -> None:
+        lines = [str(self.plan), "", *self.outcome.log, "", str(self.outcome)]
+        for name, said in self.outcome.violations.items():
+            lines += ["", name, *(f"  {each}" for each in said)]
+        (self.folder / "run.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def repeat(seed: int) -> str:
+    """The command that makes a run again."""
+    return f"make chaos RUNS=1 SEED={seed}"
+
+
+def one(engines: Engines, plan: Plan, evidence: Path, say: Callable[[str], Any]) -> Outcome:
+    """Make a run; keep its folder only if something is wrong."""
+    folder = evidence / f"seed-{plan.seed}"
+    shutil.rmtree(folder, ignore_errors=True)
+    outcome = Run(engines, plan, folder).make()
+    say(str(outcome))
+    if outcome.violations:
+        say(f"  evidence: {folder}\n  again: {repeat(plan.seed)}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return outcome
