@@ -10,8 +10,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Min
 from django.utils import timezone
@@ -49,6 +52,16 @@ GAUGES = {
 PREFIX = "commerce_events_"
 
 
+def others() -> list[ModuleType]:
+    """Modules of other apps that tell what waits there: each has ``GAUGES`` and ``waiting()``, as here."""
+    return [import_module(app.commerce_metrics) for app in apps.get_app_configs() if hasattr(app, "commerce_metrics")]
+
+
+def gauges() -> dict[str, str]:
+    """Every gauge, and what it says."""
+    return GAUGES | {name: said for other in others() for name, said in other.GAUGES.items()}
+
+
 class Collector:
     """Answers a scrape. Threads may ask at once."""
 
@@ -74,8 +87,9 @@ class Collector:
         yield GaugeMetricFamily(
             PREFIX + "breaker_open", GAUGES["breaker_open"], value=float(self._run.breaker.is_open)
         )
+        told = gauges()
         for name, value in self._fresh().items():
-            yield GaugeMetricFamily(PREFIX + name, GAUGES[name], value=value)
+            yield GaugeMetricFamily(PREFIX + name, told[name], value=value)
 
     def _fresh(self) -> dict[str, float]:
         with self._lock:
@@ -88,7 +102,10 @@ class Collector:
 
     def _look(self) -> dict[str, float]:
         try:
-            return {"database_up": 1.0, **_waiting(self._run.settings.group)}
+            found = {"database_up": 1.0, **_waiting(self._run.settings.group)}
+            for other in others():
+                found |= other.waiting()
+            return found
         except (DatabaseError, InterfaceError):
             return {"database_up": 0.0}
         finally:

@@ -12,6 +12,8 @@ class StoresConfig(AppConfig):
     label = "commerce_stores"
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = "Commerce stores"
+    #: Where ``commerce_events.bus.metrics`` finds what Prometheus should hear of this app.
+    commerce_metrics = "commerce_events.stores.overview"
 
     def ready(self) -> None:
         """Register the checks."""

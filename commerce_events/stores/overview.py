@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Count, Min, QuerySet
+from django.utils import timezone
 
 from commerce_events.models import Source
+from commerce_events.stores import conf
 from commerce_events.stores.conf import Store
 from commerce_events.stores.models import Delivery, Notice, OpenAsk, Sweep
 
@@ -18,6 +20,30 @@ STORES = (
 DELIVERIES = ("id", "source", "state", "reason", "received_at", "name", "bytes", "detail", "settled_by")
 NOTICES = ("id", "source", "order_id", "code", "about", "created_at", "seen_by")
 ASKS = ("id", "source", "kind", "ask_id", "created_at", "due_at", "attempts", "reason")
+#: What Prometheus hears, as in ``commerce_events.bus.metrics``.
+GAUGES = {
+    "paused_deliveries": "Deliveries of paused stores, which wait until they go on.",
+    "set_aside_deliveries": "Deliveries that cannot be used and wait for a person.",
+    "unseen_notices": "What a person should see of stores, and nobody has.",
+    "open_asks": "Questions to stores that are not answered.",
+    "open_asks_oldest_seconds": "How long the oldest of them has waited.",
+    "unswept_seconds": "How long ago the store that was swept longest ago was swept to its end.",
+}
+
+
+def waiting() -> dict[str, float]:
+    """What waits of all stores, by the names of :data:`GAUGES`."""
+    now = timezone.now()
+    oldest_ask = OpenAsk.objects.aggregate(oldest=Min("created_at"))["oldest"]
+    oldest_sweep = Sweep.objects.filter(source__in=list(conf.said_of_all())).aggregate(oldest=Min("since"))["oldest"]
+    return {
+        "paused_deliveries": Delivery.objects.filter(state=Delivery.State.RECEIVED).count(),
+        "set_aside_deliveries": Delivery.objects.filter(state=Delivery.State.SET_ASIDE).count(),
+        "unseen_notices": Notice.objects.filter(seen_at=None).count(),
+        "open_asks": OpenAsk.objects.count(),
+        "open_asks_oldest_seconds": (now - oldest_ask).total_seconds() if oldest_ask else 0.0,
+        "unswept_seconds": (now - oldest_sweep).total_seconds() if oldest_sweep else 0.0,
+    }
 
 
 def stores(configured: dict[str, Store]) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The page of metrics, from the tables that the code tells them by."""
 from __future__ import annotations
 
-from commerce_events.bus.metrics import COUNTERS, GAUGES, PREFIX, TIMES
+from commerce_events.bus.metrics import COUNTERS, PREFIX, TIMES, gauges
 
 from .rst import code, heading, note, table
 
@@ -22,7 +22,7 @@ def page() -> str:
         "What waits is the whole site's, so ask one process, or take the highest of all. The database's answer is\n"
         f"kept for {TIMES:.0f} times as long as it took, and for 10 seconds at least.\n\n"
     )
-    text += table(("Gauge", "Says"), ((code(f"{PREFIX}{name}"), said) for name, said in GAUGES.items()))
+    text += table(("Gauge", "Says"), ((code(f"{PREFIX}{name}"), said) for name, said in gauges().items()))
     text += (
         "The client library adds ``process_…`` (processor time, memory, open files) and ``python_info``.\n\n"
     )
@@ -34,6 +34,10 @@ def page() -> str:
         (code("commerce_events_due_oldest_seconds > 300"), "``commerce-events doctor``: does anybody handle?"),
         (code("commerce_events_unsent_oldest_seconds > 300"), "``commerce-events doctor``: does anybody publish?"),
         (code("commerce_events_held_events > 0"), "``manage.py commerce_retry``"),
+        (code("commerce_events_set_aside_deliveries > 0"), "``manage.py commerce_stores deliveries``"),
+        (code("commerce_events_unseen_notices > 0"), "``manage.py commerce_stores notices``"),
+        (code("commerce_events_open_asks_oldest_seconds > 3600"), "``manage.py commerce_stores asks``"),
+        (code("commerce_events_unswept_seconds > 3600"), "``manage.py commerce_stores list``: does it work?"),
         (code("commerce_events_open_dead_letters > 0"), "``manage.py commerce_dead_letters``"),
     ))  # fmt: skip
     return text

@@ -176,7 +176,8 @@ def by_order() -> dict[str, list[tuple[str, Any]]]:
     """Each order's events, without the times of telling: what an order's reader sees."""
     found: dict[str, list[tuple[str, Any]]] = {}
     for key, content in told():
-        found.setdefault(key.partition(":")[2], []).append((content["type"], {**content, "source": "", "order_key": ""}))
+        event = content["type"], {**content, "source": "", "order_key": ""}
+        found.setdefault(key.partition(":")[2], []).append(event)
     return found
 
 
@@ -291,3 +292,24 @@ def test_one_process_works_at_a_time(sqlite: Any, shops: dict[str, Shop], clock:
     assert here.once() == 0
     other.release()
     assert here.once() > 0
+
+
+def test_prometheus_hears_what_waits_of_stores(
+    sqlite: Any, shops: dict[str, Shop], clock: Clock, work: Callable[[], int]
+) -> None:
+    from commerce_events.bus import metrics
+    from commerce_events.stores import overview
+
+    assert overview in metrics.others()
+    assert overview.waiting().keys() == overview.GAUGES.keys() <= metrics.gauges().keys()
+    assert set(overview.waiting().values()) == {0.0}
+    deliveries.take(conf.stores()["shop"], {}, b"{", clock())
+    deliveries.take(conf.stores()["shop"], {}, b"{}", clock(), is_paused=True)
+    shops["other"].is_away = True
+    ask("other", "77", clock())
+    work()
+    told = overview.waiting()
+    counts = ("paused_deliveries", "set_aside_deliveries", "open_asks", "unseen_notices")
+    assert [told[name] for name in counts] == [0, 1, 1, 0]  # the store goes on: nothing of it waits
+    assert told["open_asks_oldest_seconds"] > 0
+    assert told["unswept_seconds"] > 0
