@@ -7,11 +7,11 @@ came, the same events go out and the same learners hold the same courses.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -28,106 +28,14 @@ from commerce_events.stores.sweep import sweep
 from commerce_events.validation import validate
 from tests.engines.processes import Processes
 from tests.engines.schema import TestDatabase
+from tests.proof.stories import SECRET, STORIES, Story
 from tests.unit.fulfillment.site import DEMO, OTHER, Site
-from tests.unit.stores import fake_shopify, fake_woocommerce
 from tests.unit.stores.listening import Request
 from tests.unit.stores.serving import served
 
-SECRET = "the secret of every shop here"
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
-Step = Callable[[], list[Request]]
 
 
-class Told(Protocol):
-    """A shop with state, and what happens in it: each step ends with the webhooks that it sends."""
-
-    kind: str
-    fake: Any
-
-    def options(self, url: str) -> dict[str, Any]: ...
-    def steps(self, whole: str, part: str) -> Iterator[Step]: ...
-
-
-class WooCommerce:
-    kind = "woocommerce"
-
-    def __init__(self) -> None:
-        self.fake = fake_woocommerce.FakeWooCommerce()
-
-    def options(self, url: str) -> dict[str, Any]:
-        return {
-            "url": url, "consumer_key": fake_woocommerce.KEY, "consumer_secret": fake_woocommerce.KEY_SECRET,
-        }  # fmt: skip
-
-    def steps(self, whole: str, part: str) -> Iterator[Step]:
-        shop = self.fake
-        courses = [shop.product(DEMO), shop.product(OTHER)]
-        placed = [
-            shop.place(*(shop.line(course) for course in courses), billing={"email": email}) for email in (whole, part)
-        ]
-        lines = {order: [line["id"] for line in shop.orders[order]["line_items"]] for order in placed}
-
-        def sent(*orders: int) -> list[Request]:
-            requests = []
-            for order in orders:
-                _, raw = shop.webhook(order)
-                requests.append(shop.signed(raw, secret=SECRET))
-            return requests
-
-        def pay() -> list[Request]:
-            for order in placed:
-                shop.pay(order)
-            return sent(*placed)
-
-        def refund(order: int, at: int) -> list[Request]:
-            shop.refund(order, {lines[order][at]: 1})
-            return sent(order)
-
-        yield lambda: sent(*placed)
-        yield pay
-        yield lambda: refund(placed[0], 0) + refund(placed[1], 0)
-        yield lambda: refund(placed[0], 1)
-
-
-class Shopify:
-    kind = "shopify"
-
-    def __init__(self) -> None:
-        self.fake = fake_shopify.FakeShopify()
-
-    def options(self, url: str) -> dict[str, Any]:
-        return {"url": url, "token": fake_shopify.TOKEN, "metafields": "openedx"}
-
-    def steps(self, whole: str, part: str) -> Iterator[Step]:
-        shop = self.fake
-        for number, course in enumerate((DEMO, OTHER)):
-            shop.metafields[f"products/{number}"] = {"course_key": course, "mode": "verified"}
-        placed = [
-            shop.place(*(shop.line(product_id=number, variant_id=None) for number in (0, 1)), email=email)
-            for email in (whole, part)
-        ]
-        lines = {order: [line["id"] for line in shop.orders[order]["line_items"]] for order in placed}
-
-        def sent(topic: str, *bodies: Any) -> list[Request]:
-            return [shop.signed(body, topic, secret=SECRET) for body in bodies]
-
-        def pay() -> list[Request]:
-            for order in placed:
-                shop.pay(order)
-            return sent("orders/paid", *(shop.orders[order] for order in placed))
-
-        def refund(order: int, at: int) -> list[Request]:
-            shop.refund(order, {lines[order][at]: 1})
-            refunded = shop.orders[order]["refunds"][-1]
-            return sent("refunds/create", refunded) + sent("orders/updated", shop.orders[order])
-
-        yield lambda: sent("orders/create", *(shop.orders[order] for order in placed))
-        yield pay
-        yield lambda: refund(placed[0], 0) + refund(placed[1], 0)
-        yield lambda: refund(placed[0], 1)
-
-
-KINDS: list[type[Told]] = [WooCommerce, Shopify]
 WAYS = ("as it happens", "collapsed", "out of order", "twice", "never")
 
 
@@ -137,7 +45,7 @@ class Way:
 
     source: str
     name: str
-    told: Told
+    story: Story
 
     @property
     def learners(self) -> tuple[str, str]:
@@ -146,7 +54,7 @@ class Way:
     def happen(self) -> None:
         store = stores()[self.source]
         heard: list[list[Request]] = []
-        for step in self.told.steps(*self.learners):
+        for step in self.story.steps(*self.learners):
             heard.append(step())
             if self.name == "as it happens":
                 self.deliver(heard[-1])
@@ -181,7 +89,7 @@ class Way:
         return sorted(found, key=lambda event: event[1]["order_id"])  # within an order as they went out
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.kind)
+@pytest.fixture(params=STORIES, ids=lambda kind: kind.kind)
 def ways(request: pytest.FixtureRequest, settings: Any) -> Iterator[list[Way]]:
     with ExitStack() as stack:
         made = [Way(f"{request.param.kind}-{number}", name, request.param()) for number, name in enumerate(WAYS)]
@@ -189,8 +97,8 @@ def ways(request: pytest.FixtureRequest, settings: Any) -> Iterator[list[Way]]:
         settings.COMMERCE_GATEWAY = {}
         settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, "STORES": {
             way.source: {
-                "KIND": way.told.kind, "SECRETS": [SECRET],
-                "OPTIONS": way.told.options(stack.enter_context(served(way.told.fake))),
+                "KIND": way.story.kind, "SECRETS": [SECRET],
+                "OPTIONS": way.story.options(stack.enter_context(served(way.story.fake))),
             } for way in made
         }}  # fmt: skip
         yield made
