@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connection, transaction
 from oscar.apps.checkout.signals import post_checkout
 from oscar.core.loading import get_model
@@ -119,6 +120,19 @@ def test_an_account_of_the_lms_is_used_only_where_buyers_log_in_with_it(shop: Sh
     options(settings, owns_lms_user_id=True)
     shop.buy(shop.seat(), user=learner)
     assert [event["learner"]["username"] for _, event in shop.events] == [None, "learner"]
+
+
+@pytest.mark.parametrize("kept", [{"lms_user_id": "41"}, {"tracking_context": {"lms_user_id": 41}}])
+def test_the_archived_service_keeps_the_lms_s_id_beside_its_users(
+    shop: Shop, settings: Any, monkeypatch: pytest.MonkeyPatch, kept: dict[str, Any]
+) -> None:
+    for name, value in kept.items():
+        monkeypatch.setattr(get_user_model(), name, value, raising=False)
+    shop.buy(shop.seat(), user=shop.user())
+    options(settings, owns_lms_user_id=True)
+    shop.buy(shop.seat(), user=shop.user("other"))
+    assert [event["learner"]["lms_user_id"] for _, event in shop.events] == [None, 41]
+    assert shop.events[1][1]["learner"]["email"] is None
 
 
 def test_a_staging_shop_sells_tests(shop: Shop, settings: Any) -> None:
