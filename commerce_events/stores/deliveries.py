@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -93,7 +93,11 @@ def take(store: Store, headers: Headers, raw: bytes, now: datetime, is_paused: b
         return settled(lambda number: _taken(store, headers, raw, said, now, is_paused, number))
     except ContractError as error:  # the transaction was taken back; the delivery is not lost with it
         broken = Heard(said.readings, said.name, "contract_broken", str(error))
+    try:
         return settled(lambda number: _taken(store, headers, raw, broken, now, False, number))
+    except ContractError:  # it is the store's own id that cannot be stored
+        broken = replace(broken, name=None)
+    return settled(lambda number: _taken(store, headers, raw, broken, now, False, number))
 
 
 def _taken(

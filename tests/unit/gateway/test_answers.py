@@ -82,6 +82,20 @@ def test_200_what_would_break_the_contract_is_set_aside_whole(database: Any, del
     assert [(kept.reason, kept.name) for kept in Delivery.objects.all()] == [("contract_broken", "d1")]
 
 
+@pytest.mark.parametrize("text", ["\0", "\ud800", "x" * 70_000])
+def test_200_a_text_that_this_database_cannot_hold_is_set_aside(database: Any, deliver: Deliver, text: str) -> None:
+    nobody = {**order_of(text), "email": ""}
+    for number, body in enumerate(({"ask": text}, {"orders": [order_of(text)]}, {"orders": [nobody]})):
+        raw, name = json.dumps(body).encode(), f"d{number}"
+        status, word = outcome(deliver(raw, delivery=name))
+        assert (status, outcome(deliver(raw, delivery=name))) == (200, (200, "repeated"))
+        kept = Delivery.objects.get(name=name)
+        assert (word, bytes(kept.raw or b"")) in (("set_aside", raw), ("done", b""))
+        # a database that takes it may: what goes out is judged by the contract
+        assert word == "set_aside" or database.kind != "postgresql"
+    assert told() == []
+
+
 def test_200_what_a_paused_store_sends_is_kept_and_waits(database: Any, deliver: Deliver) -> None:
     sources.say("shop", "paused", "the tests")
     assert outcome(deliver(orders("77"))) == (200, "waits")
