@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from commerce_events.exceptions import OperatorError
 from commerce_events.stores.adapter import Ask, BodyError, Nothing, SignatureError
+from commerce_events.stores.snapshot import Snapshot
 from commerce_events.stores.unified_ecommerce import UnifiedEcommerce
 from tests.unit.stores.listening import NOW, Listener, Request
+from tests.unit.stores.serving import Answer, served
 
 KEY = "the-shared-key-of-the-system"
 COURSE, OTHER = "course-v1:MITx+DemoX+2026", "course-v1:MITx+UniX+2026"
@@ -167,10 +169,50 @@ def test_the_user_is_known_by_the_address_because_the_name_is_that_of_another_se
     }  # fmt: skip
 
 
-def test_there_is_nobody_to_ask() -> None:
+def test_the_service_lists_orders_to_their_own_customer_alone_so_there_is_nobody_to_ask() -> None:
     for call in (lambda: listener().sweep(NOW), lambda: At("shop", {}).fetch(Ask("77"))):
-        with pytest.raises(OperatorError):
+        with pytest.raises(OperatorError, match="own customer"):
             call()
+
+
+class OwnPage:
+    """A page of the site's own: bodies as webhooks have them, without the key, page by page."""
+
+    def __init__(self, *bodies: Any) -> None:
+        self.bodies = [{name: value for name, value in said.items() if name != "system_key"} for said in bodies]
+        self.asked: list[dict[str, str]] = []
+
+    def get(self, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
+        self.asked.append(query)
+        if (path, headers.get("authorization")) != ("/changed", "Bearer token"):
+            return 403, {}, {}
+        of = query.get("reference_number")
+        found = [said for said in self.bodies if of in (None, said["data"]["reference_number"])]
+        begin = int(query.get("offset", 0))
+        more = f"https://elsewhere.example.com/?offset={begin + 1}" if begin + 1 < len(found) else None
+        return 200, {"results": found[begin : begin + 1], "next": more}, {}
+
+
+def test_the_sweep_of_such_a_page_alone_gives_the_same_events() -> None:
+    page = OwnPage(*(json.loads(raw) for _, raw in STEPS))
+    with served(page) as url:
+        heard = listener(orders_url=f"{url}/changed", token="token").sweep(NOW)
+    assert heard.events == listener().hear(*STEPS).events
+    assert [asked.get("offset") for asked in page.asked] == [None, "1", "2"]
+    assert page.asked[0] == {"updated_since": NOW.isoformat()}
+
+
+def test_an_order_that_nobody_understands_becomes_a_question_and_holds_up_no_other() -> None:
+    broken = body({**ONE, "quantity": "x"})
+    broken["data"]["reference_number"] = "78"
+    with served(OwnPage(broken, body(ONE))) as url:
+        there = At("shop", {"orders_url": f"{url}/changed", "token": "token"})
+        first, second = there.changed(NOW)
+        assert (first, isinstance(second, Snapshot)) == (Ask("78"), True)
+        with pytest.raises(BodyError):
+            there.fetch(Ask("78"))
+        (reading,) = there.fetch(Ask("79"))
+        assert isinstance(reading, Nothing)
 
 
 def test_order_and_state_tell_what_is_new_not_an_id() -> None:

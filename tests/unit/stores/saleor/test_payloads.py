@@ -149,3 +149,22 @@ def test_a_fully_paid_event_that_says_it_is_not_paid_is_a_sale() -> None:
     late = {**headers, "saleor-event": "order_fully_paid"}
     assert not json.loads(raw)["order"]["isPaid"]
     assert paid(heard((late, raw))[0][0]) == [(D, 1), (U, 2)]
+
+
+@pytest.mark.parametrize("name", ["005-s1-markpaid-sub-order_fully_paid", "007-s1-markpaid-sub-order_updated"])
+def test_marking_as_paid_sends_fully_paid_and_updated_and_no_paid_and_either_is_the_sale(name: str) -> None:
+    sent = {headers["saleor-event"] for of, (headers, _) in S1.items() if "markpaid" in of}
+    assert sent == {"order_fully_paid", "order_updated"}
+    assert paid(heard(S1[name])[0][0]) == [(D, 1), (U, 2)]
+
+
+def test_the_chargeback_sent_an_update_alone() -> None:
+    assert {headers["saleor-event"] for of, (headers, _) in S2.items() if "chargeback" in of} == {"order_updated"}
+
+
+def test_the_name_of_the_event_counts_for_nothing() -> None:
+    """The body is the inside of ``event``; the header says its name in lower case, and may say what it likes."""
+    headers, raw = S1["005-s1-markpaid-sub-order_fully_paid"]
+    assert json.loads(raw)["__typename"] == "OrderFullyPaid"
+    for name in ("order_cancelled", "", "ORDER_PAID"):
+        assert heard(({**headers, "saleor-event": name}, raw)) == heard((headers, raw))
