@@ -27,7 +27,7 @@ def parsed(raw: bytes | str) -> Part:
     """
     try:
         return Part(json.loads(raw, parse_float=Decimal, parse_constant=_no_number))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, InvalidOperation):  # the last: an exponent that no amount has
         raise BodyError("the body is not JSON") from None
 
 
