@@ -7,7 +7,7 @@ that is due of it; nothing is given up. Whoever answers must hold the lease (:mo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import F
@@ -35,13 +35,19 @@ def pause(attempts: int) -> timedelta:
     return min(FIRST * (1 << min(attempts, 20)), LONGEST)
 
 
-def answer(store: Store, clock: Callable[[], datetime], most: int = MOST) -> int:
+def answer(
+    store: Store, clock: Callable[[], datetime], most: int = MOST, seen: Callable[[int], object] = lambda done: None
+) -> int:
     """Ask a store what is due, the oldest first; how many questions were answered.
 
     It ends early where the store does not answer: then everything due of it waits.
+
+    Arguments:
+        seen: called before each question with how many were answered.
     """
     done = 0
     for row in _due(store.source, clock(), most):
+        seen(done)
         ask = Ask(row.ask_id, row.kind)
         try:
             readings = store.adapter.fetch(ask)
@@ -62,8 +68,8 @@ def answer(store: Store, clock: Callable[[], datetime], most: int = MOST) -> int
     return done
 
 
-def _due(source: str, now: datetime, most: int) -> Iterator[OpenAsk]:
-    yield from list(OpenAsk.objects.filter(source=source, due_at__lte=now).order_by("due_at", "pk")[:most])
+def _due(source: str, now: datetime, most: int) -> list[OpenAsk]:
+    return list(OpenAsk.objects.filter(source=source, due_at__lte=now).order_by("due_at", "pk")[:most])
 
 
 def _written(row: OpenAsk, ask: Ask, readings: Sequence[Reading], now: datetime) -> int:

@@ -31,6 +31,10 @@ LEASE = 120.0
 MOST = 100
 
 
+class _Over(BaseException):
+    """The process was told to end in the middle of something that can be begun again. No failure of that."""
+
+
 class Rounds:
     """Works for these stores."""
 
@@ -38,6 +42,7 @@ class Rounds:
         self.stores, self.clock = stores, clock
         self.sources = Sources()
         self.lease = Lease(STAGE, LEASE)
+        self._at_each_step: Callable[[], object] = self.lease.hold
 
     def once(self) -> int:
         """One round; how much was done. Nothing where another process has the lease."""
@@ -52,10 +57,10 @@ class Rounds:
 
     def _of(self, store: Store) -> int:
         done = self.received(store)
-        done += asks.answer(store, self.clock)
+        done += asks.answer(store, self.clock, seen=self._step)
         if sweep.is_due(store, self.clock()):
             try:
-                done += sweep.sweep(store, self.clock, seen=lambda _: self.lease.hold()).readings
+                done += sweep.sweep(store, self.clock, seen=self._step).readings
             except Exception as error:
                 if is_transient(error) and not isinstance(error, CommerceEventsError):
                     raise  # our own database
@@ -73,6 +78,10 @@ class Rounds:
                 deliveries.set_aside(verdict)
         return len(waiting)
 
+    def _step(self, _: int) -> None:
+        """A sweep may take an hour: meanwhile the lease is renewed, the probe told, and a signal heard."""
+        self._at_each_step()
+
     def run(self, rest: Callable[[float], bool], health: Health, until_idle: bool = False) -> None:
         """Round after round.
 
@@ -80,7 +89,13 @@ class Rounds:
             rest: waits so many seconds and says whether this is the end.
             until_idle: end when a round had nothing to do.
         """
-        wait = 0.0
+        def step() -> None:
+            self.lease.hold()
+            health.beat(STAGE)
+            if rest(0.0):
+                raise _Over
+
+        self._at_each_step, wait = step, 0.0
         while not rest(wait):
             try:
                 done = self.once()
@@ -88,6 +103,8 @@ class Rounds:
                 if until_idle and not done:
                     break
                 wait = 0.0 if done else POLL
+            except _Over:
+                break
             except Exception as error:
                 if not is_transient(error):
                     raise

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from commerce_events.bus import sources
+from commerce_events.bus.health import Health
 from commerce_events.bus.lease import Lease
 from commerce_events.stores import asks, conf, deliveries, rounds, sweep
 from commerce_events.stores.adapter import Ask
@@ -313,3 +314,19 @@ def test_prometheus_hears_what_waits_of_stores(
     assert [told[name] for name in counts] == [0, 1, 1, 0]  # the store goes on: nothing of it waits
     assert told["open_asks_oldest_seconds"] > 0
     assert told["unswept_seconds"] > 0
+
+
+def test_a_signal_is_heard_in_the_middle_of_a_sweep_which_begins_again(
+    sqlite: Any, shops: dict[str, Shop], clock: Clock, work: Callable[[], int]
+) -> None:
+    work()
+    began = clock()
+    clock.later(minutes=11)
+    for number in range(9):
+        shops["shop"].sell(str(number))
+    steps = iter([False, False, False, True])
+    rounds.Rounds(conf.stores(), clock).run(lambda seconds: next(steps, True), Health("", [rounds.STAGE]))
+    assert 0 < len(told()) < 9
+    assert Sweep.objects.get(source="shop").since == began
+    work()
+    assert len(told()) == 9
