@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from commerce_events.exceptions import OperatorError
-from commerce_events.stores.adapter import Ask, Headers, Nothing, Options, Reading, SignatureError
+from commerce_events.stores.adapter import Ask, BodyError, Headers, Nothing, Options, Reading, SignatureError
 from commerce_events.stores.api import Api
 from commerce_events.stores.parts import Part, parsed
 from commerce_events.stores.stripe.options import StripeOptions
@@ -17,6 +18,7 @@ from commerce_events.stores.stripe.signature import check
 VERSION = "2024-06-20"  # of the API, so that its answers keep the shape that is read here
 PAGE = 100
 KEPT = timedelta(days=29)  # Stripe keeps events for thirty
+_ID = re.compile("[A-Za-z0-9_]{1,255}")
 _SESSIONS = ("checkout.session.completed", "checkout.session.async_payment_succeeded")
 #: What the webhook should be sent, and what the sweep asks for. ``charge.captured``: money that was only authorized.
 EVENTS = (
@@ -32,6 +34,8 @@ class Stripe:
     def __init__(self, source: str, options: Options) -> None:
         self.source = source
         self.options = StripeOptions.of(source, options)
+        headers = {"Authorization": f"Bearer {self.options.api_key}", "Stripe-Version": VERSION}
+        self._api = Api(f"{self.options.api_url}/v1", headers=headers)
 
     def verify(self, headers: Headers, raw: bytes, secrets: Sequence[str], now: datetime) -> None:
         given = headers.get("stripe-signature")
@@ -47,18 +51,17 @@ class Stripe:
 
     def fetch(self, ask: Ask) -> Sequence[Reading]:
         session_id = ask.id if ask.kind == "session" else self._session_of(ask)
-        session = self._get(f"checkout/sessions/{session_id}", **_expand("payment_intent.latest_charge"))
+        session = self._get("checkout/sessions", session_id, **_expand("payment_intent.latest_charge"))
         if session is None:
             return [Nothing("no session of Checkout")]
         if session.text("mode") != "payment":
             return [Nothing("not a session of payment")]
-        intent = session.fields.get("payment_intent")
-        of = {"payment_intent": intent["id"] if isinstance(intent, dict) else intent} if intent else None
+        intent = session.part("payment_intent").id("id") if session.has("payment_intent") else None
         return [snapshot(Paid(
             session=session,
             lines=list(self._all(f"checkout/sessions/{session_id}/line_items", **_expand("data.price.product"))),
-            refunds=list(self._all("refunds", **of)) if of else [],
-            disputes=list(self._all("disputes", **of)) if of else [],
+            refunds=list(self._all("refunds", payment_intent=intent)) if intent else [],
+            disputes=list(self._all("disputes", payment_intent=intent)) if intent else [],
         ), self.options)]  # fmt: skip
 
     def changed(self, since: datetime) -> Iterator[Reading]:
@@ -67,36 +70,41 @@ class Stripe:
         if datetime.now(UTC) - since < KEPT:
             found = [_asked_by(event) for event in self._all("events", **created, **{"types[]": list(EVENTS)})]
         else:
-            lists = {"checkout/sessions": "session", "refunds": "refund", "disputes": "dispute"}
+            lists = ("disputes", "refunds", "checkout/sessions")
             found = [_asks(entry) for path in lists for entry in self._all(path, **created)]
         yield from dict.fromkeys(ask for ask in reversed(found) if isinstance(ask, Ask))
 
-    def _session_of(self, ask: Ask) -> str:
-        """The session of a payment; empty if it is none of Checkout's."""
+    def _session_of(self, ask: Ask) -> str | None:
+        """The session of a payment, if it is one of Checkout's."""
         intent = ask.id
         if ask.kind == "charge":
-            charge = self._get(f"charges/{ask.id}")
+            charge = self._get("charges", ask.id)
             intent = charge.text("payment_intent") if charge else ""
         sessions = list(self._all("checkout/sessions", payment_intent=intent)) if intent else []
-        return sessions[0].id("id") if sessions else ""
+        return sessions[0].id("id") if sessions else None
 
     def _all(self, path: str, **query: Any) -> Iterator[Part]:
         after: dict[str, str] = {}
         while True:
-            page = self._get(path, **query, **after, limit=PAGE)
+            page = self._answer(path, **query, **after, limit=PAGE)
             entries = page.parts("data") if page else []
             yield from entries
             if not page or not page.flag("has_more") or not entries:
                 return
             after = {"starting_after": entries[-1].id("id")}
 
-    def _get(self, path: str, **query: Any) -> Part | None:
+    def _get(self, path: str, named: str | None, **query: Any) -> Part | None:
+        """One object by its id, which goes into an address."""
+        if named is None:
+            return None
+        if not _ID.fullmatch(named):
+            raise BodyError("an id is no id of Stripe")
+        return self._answer(f"{path}/{named}", **query)
+
+    def _answer(self, path: str, **query: Any) -> Part | None:
         if not self.options.has_api:
             raise OperatorError(f"source {self.source}: Stripe cannot be asked", hint="Set the option api_key.")
-        if path.endswith("/"):
-            return None
-        headers = {"Authorization": f"Bearer {self.options.api_key}", "Stripe-Version": VERSION}
-        answer, _ = Api(f"{self.options.api_url}/v1", headers=headers).get(path, **query)
+        answer, _ = self._api.get(path, **query)
         return None if answer is None else Part(answer)
 
 

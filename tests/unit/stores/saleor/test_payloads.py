@@ -103,7 +103,7 @@ def test_each_step_of_story_two_adds_what_it_should_and_paying_again_adds_nothin
 
 
 @pytest.mark.parametrize("story", [S1, S2], ids=["s1", "s2"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_deliveries_in_any_order_and_more_than_once_give_the_same_events(
     story: dict[str, Request], data: st.DataObject
@@ -115,7 +115,7 @@ def test_any_deliveries_in_any_order_and_more_than_once_give_the_same_events(
 
 
 @pytest.mark.parametrize("story", [S1, S2], ids=["s1", "s2"])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_the_last_picture_alone_or_after_any_others_tells_the_whole_story(
     story: dict[str, Request], data: st.DataObject

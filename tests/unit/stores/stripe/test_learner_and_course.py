@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from commerce_events.exceptions import OperatorError, TransientError
-from commerce_events.stores.adapter import BodyError, Nothing
+from commerce_events.stores.adapter import Ask, BodyError, Nothing
 from commerce_events.stores.stripe.adapter import EVENTS, Stripe
 from tests.unit.stores.fake_stripe import API_KEY, COURSE, OTHER, SECRET, FakeStripe
 from tests.unit.stores.listening import Listener
@@ -126,6 +126,13 @@ def test_an_answer_whose_time_is_none_is_set_aside(listen: Listen, account: Fake
     next(made for made in account.objects.values() if made["object"] == "refund")["created"] = created
     with pytest.raises(BodyError):
         listen().hear(said)
+
+
+@pytest.mark.parametrize("kind", ["session", "charge"])
+def test_an_id_that_is_none_goes_into_no_address(listen: Listen, account: FakeStripe, kind: str) -> None:
+    with pytest.raises(BodyError):
+        listen().adapter.fetch(Ask("../refunds?limit=1", kind))
+    assert account.asked == []
 
 
 def test_the_endpoint_listens_to_no_more_than_a_sweep_may_ask_for() -> None:
