@@ -33,7 +33,6 @@ from commerce_events.avsc import known
 from commerce_events.bus import inbox, outbox
 from commerce_events.data import OrderData, RefundData
 from commerce_events.exceptions import ContractError, OperatorError
-from commerce_events.models import Stream
 from commerce_events.validation import validate
 
 __all__ = ["Published", "publish", "publish_order_paid", "publish_order_refunded", "published"]
@@ -102,7 +101,7 @@ def publish(event_type: str, body: Mapping[str, Any]) -> Published:
             "other then. Each alone is what gets lost.",
         )
     # From here on no other event of this order can be committed before this one.
-    Stream.objects.select_for_update().get(pk=inbox.stream_of(made.order_key))
+    inbox.lock(made.order_key)
     return _written([made])[0]
 
 

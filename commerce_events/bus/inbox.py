@@ -11,7 +11,7 @@ import orjson
 from django.db import IntegrityError, transaction
 
 from commerce_events import identity, topics
-from commerce_events.bus import ids
+from commerce_events.bus import ids, sql
 from commerce_events.bus.types import INTERNAL, FollowUp
 from commerce_events.models import Inbox, Stream
 
@@ -39,6 +39,15 @@ def stream_of(key: str) -> int:
             return fresh
     except IntegrityError:
         return int(Stream.objects.values_list("id", flat=True).get(digest=digest))
+
+
+def lock(key: str) -> None:
+    """Take the stream of ``key`` on the order topic for the caller's transaction; it is made if it is new."""
+    digest = identity.stream_digest(topics.ORDER_TOPIC, key)
+    if not sql.select(Stream, ("id",), "digest", [digest], lock=True):
+        fresh = Stream(id=ids.STREAMS.take(1)[0], digest=digest, topic=topics.ORDER_TOPIC, key=key)
+        Stream.objects.bulk_create([fresh], ignore_conflicts=True)
+        sql.select(Stream, ("id",), "digest", [digest], lock=True)  # it may be somebody else's by now
 
 
 def write(follow_ups: list[tuple[int, FollowUp]], now: datetime) -> None:

@@ -120,16 +120,18 @@ class OpenOrder:
 
 
 class Book:
-    """The orders with these keys."""
+    """The orders with these keys. ``published`` are those of the given messages that were published before."""
 
-    def __init__(self, order_keys: Iterable[str], now: datetime) -> None:
+    def __init__(self, order_keys: Iterable[str], now: datetime, message_ids: Iterable[str] = ()) -> None:
         self.now = now
         keys = {order_digest(key): key for key in order_keys}
-        found, lines, waiting = sql.selects(
+        found, lines, waiting, published = sql.selects(
             sql.Query(Order, ("id", *_ORDER), "digest", list(keys)),
             sql.Query(OrderLine, ("id", *_LINE), "order_digest", list(keys)),
             sql.Query(Publication, _WAITING, "order_digest", list(keys), extra="next_send_at IS NOT NULL"),
+            sql.Query(Publication, ("message_id",), "message_id", list(message_ids)),
         )
+        self.published = {message_id for (message_id,) in published}
         self.orders = {
             key: OpenOrder(key, number, row, status)
             for row, _, key, number, status, _ in found

@@ -14,7 +14,6 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from commerce_events.bus import inbox, outbox
-from commerce_events.models import Stream
 from consumers.order_status import calls, conf
 from consumers.order_status.book import NO_RESULT, NOT_FINAL, Book, Line
 from consumers.order_status.models import Order, OrderLine, Publication
@@ -37,7 +36,7 @@ def resend(now: datetime, options: conf.Options, most: int = ROUND) -> int:
 
 def _again(event: Publication, now: datetime, options: conf.Options) -> bool:
     with transaction.atomic():
-        Stream.objects.select_for_update().get(pk=inbox.stream_of(event.order_key))
+        inbox.lock(event.order_key)
         wait = options.resend[min(event.sends, len(options.resend) - 1)]
         # only if nobody else did it, and no answer came, while this waited for the lock
         mine = Publication.objects.filter(pk=event.pk, next_send_at__lte=now)
@@ -53,7 +52,7 @@ def at_once(events: Iterable[Publication], now: datetime) -> int:
     sent = 0
     for event in events:
         with transaction.atomic():
-            Stream.objects.select_for_update().get(pk=inbox.stream_of(event.order_key))
+            inbox.lock(event.order_key)
             if outbox.again(event.batch_id):
                 Publication.objects.filter(pk=event.pk).update(sends=F("sends") + 1)
                 sent += 1
@@ -72,7 +71,7 @@ def alarms(now: datetime, options: conf.Options, most: int = ROUND) -> int:
 
 def _raise(order_key: str, now: datetime, options: conf.Options) -> bool:
     with transaction.atomic():
-        Stream.objects.select_for_update().get(pk=inbox.stream_of(order_key))
+        inbox.lock(order_key)
         book = Book([order_key], now)
         order = book.orders[order_key]
         due = Publication.objects.filter(pk__in=[event.id for event in order.waiting], alarm_at__lte=now)
