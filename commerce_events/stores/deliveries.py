@@ -32,9 +32,7 @@ log = logging.getLogger(__name__)
 
 #: Headers that are never needed to understand a body.
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
-_COLUMNS = (
-    "digest", "content", "source", "name", "state", "reason", "detail", "headers", "raw", "received_at", "settled_by",
-)  # fmt: skip
+_COLUMNS = ("content", "state", "reason", "detail", "headers", "raw", "received_at")
 
 
 class Outcome(StrEnum):
@@ -45,6 +43,13 @@ class Outcome(StrEnum):
     REUSED = "reused"  # this id was taken before, and said something else
     SET_ASIDE = "set_aside"
     WAITS = "waits"  # its store is paused
+
+
+_STATES = {
+    Outcome.DONE: Delivery.State.DONE.value, Outcome.SET_ASIDE: Delivery.State.SET_ASIDE.value,
+    Outcome.WAITS: Delivery.State.RECEIVED.value,
+}  # fmt: skip
+_SETTLED = (Delivery.State.DONE, Delivery.State.DISCARDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +112,19 @@ def _taken(
     outcome = Outcome.SET_ASIDE if said.reason else Outcome.WAITS if is_paused else Outcome.DONE
     if said.name is not None or waits:
         digest = _digest(store.source, said.name, raw)
-        known = sql.select(Delivery, ("content",), "digest", [digest]) if number else []
-        if known:
-            return _again(store.source, said.name, said.is_same(bytes(known[0][0]), raw), now)
-        state = Delivery.State.SET_ASIDE if said.reason else Delivery.State.RECEIVED if waits else Delivery.State.DONE
+        known = sql.select(Delivery, ("id", "content", "state"), "digest", [digest], lock=True) if number else []
+        if known and not (outcome == Outcome.WAITS and said.name is None and known[0][2] in _SETTLED):
+            return _again(store.source, said.name, said.is_same(bytes(known[0][1]), raw), now)
         kept = orjson.dumps({name: text for name, text in headers.items() if name not in _SECRET}).decode()
-        sql.insert(Delivery, _COLUMNS, [(
-            digest, said.content(raw), store.source, (said.name or "")[:255], state.value, said.reason,
-            said.detail[:500], kept if waits else "", raw if waits else None, now, "",
-        )])  # fmt: skip
+        row = (
+            said.content(raw), _STATES[outcome], said.reason, said.detail[:500], kept if waits else "",
+            raw if waits else None, now,
+        )  # fmt: skip
+        if known:  # the same bytes wait once more; where deliveries have no ids they may mean something new each time
+            sql.update(Delivery, _COLUMNS, [(known[0][0], *row)])
+        else:
+            once = (digest, store.source, (said.name or "")[:255], "")
+            sql.insert(Delivery, ("digest", "source", "name", "settled_by", *_COLUMNS), [(*once, *row)])
     if not waits:
         use(store.source, said.readings, now)
     return outcome

@@ -330,3 +330,18 @@ def test_a_signal_is_heard_in_the_middle_of_a_sweep_which_begins_again(
     assert Sweep.objects.get(source="shop").since == began
     work()
     assert len(told()) == 9
+
+
+def test_the_same_question_in_a_second_pause_waits_again(
+    database: Any, shops: dict[str, Shop], clock: Clock, work: Callable[[], int]
+) -> None:
+    shops["shop"].orders["77"] = order_of("77")
+    for fetched in (1, 2):
+        sources.say("shop", "paused", "the tests")
+        for _ in range(2):
+            deliveries.take(conf.stores()["shop"], {}, b'{"ask": "77"}', clock(), is_paused=True)
+        assert Delivery.objects.get().state == "received"
+        sources.say("shop", "running", "the tests")
+        clock.later(seconds=5)
+        work()
+        assert shops["shop"].fetched == ["77"] * fetched
