@@ -75,8 +75,8 @@ def _step_by_step(whole: Snapshot, paid: Sequence[Payment]) -> list[Snapshot]:
 def _paid(order: Part, total: Decimal, told: Story) -> list[Payment]:
     """The steps in which it was paid.
 
-    The order's history says when staff added a line. Without it the order's flags do: they go on saying "paid", and so
-    tell such an order from one that is paid in part.
+    The order's history says when staff added a line. Where that does not explain it, an order that goes on saying that
+    it is paid is told from one that is paid in part by these flags: its last lines are those without money.
     """
     history = order.parts("events")
     placed = [_moment(event, "date") for event in history if event.text("type") in _PLACED]
@@ -91,7 +91,7 @@ def _paid(order: Part, total: Decimal, told: Story) -> list[Payment]:
     if not told.covering and total > 0 and _amount(order, "totalCharged") >= total:
         return [Payment(_moment(order, "created"), frozenset(line.id for line in lines))]  # an order from elsewhere
     found = payments(lines, total, begin, told.covering)
-    if not found and not history and order.text("chargeStatus") in _SAYS_PAID and _most(told) > 0:
+    if not found and order.text("chargeStatus") in _SAYS_PAID and _most(told) > 0:
         found = payments(without_the_last(lines, total, _most(told)), total, begin, told.covering)
     return found
 

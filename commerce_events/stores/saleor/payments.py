@@ -57,10 +57,9 @@ def payments(lines: Sequence[Line], total: Decimal, placed: datetime | None, cov
 
 
 def without_the_last(lines: Sequence[Line], total: Decimal, most: Decimal) -> list[Line]:
-    """The lines, of which as many of the last as ``most`` does not cover were added by nobody knows when.
+    """The lines, of which as many of the last as ``most`` does not cover are waiting for money.
 
-    For an order that says of itself that it is paid, and of which nobody said when its lines came. Lines stand in the
-    order of their making.
+    Lines stand in the order of their making.
     """
     found = list(lines)
     for at in reversed(range(len(found))):

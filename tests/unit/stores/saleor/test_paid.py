@@ -181,6 +181,39 @@ def test_the_refund_that_was_full_before_a_line_was_added_stays_full(shop: FakeS
     assert heard.events == hear(shop, said[-1]).events
 
 
+def test_a_free_line_that_is_added_to_a_paid_order_is_paid(shop: FakeSaleor) -> None:
+    order_id, _ = sold(shop, 100)
+    said = [shop.deliver(order_id)]
+    shop.add_line(order_id, shop.line(0, course=OTHER))
+    said.append(shop.deliver(order_id))
+    heard = hear(shop, *said)
+    assert [len(content["lines"]) for _, content in heard.events] == [1, 1]
+    assert heard.events == hear(shop, said[-1]).events
+
+
+def test_a_refund_of_the_line_that_was_added_is_told_after_it_was_sold(shop: FakeSaleor) -> None:
+    order_id, _, added, said = grown(shop)
+    shop.move(order_id, "CHARGE_SUCCESS", 50)
+    said.append(shop.deliver(order_id))
+    shop.grant(order_id, 50, (added, 1))
+    shop.move(order_id, "REFUND_SUCCESS", 50)
+    said.append(shop.deliver(order_id))
+    heard = hear(shop, *said)
+    assert kinds(heard) == ["paid", "paid", "refunded"]
+    assert [line["line_id"] for line in heard.events[-1][1]["lines"]] == [added["id"]]
+    assert heard.events == hear(shop, said[-1]).events
+
+
+def test_a_line_whose_refund_was_granted_before_anything_was_paid_is_not_due(shop: FakeSaleor) -> None:
+    first, other = shop.line(100), shop.line(50, course=OTHER)
+    order_id = shop.place(first, other)
+    shop.grant(order_id, 50, (other, 1))
+    shop.move(order_id, "CHARGE_SUCCESS", 100)
+    heard = hear(shop, shop.deliver(order_id))
+    assert [line["line_id"] for _, content in heard.events for line in content["lines"]] == [first["id"]]
+    assert [(notice.code, notice.about) for notice in heard.notices] == [("line_without_money", other["id"])]
+
+
 def test_lines_that_were_added_to_a_draft_are_the_order(shop: FakeSaleor) -> None:
     """Nothing counts before the draft is placed, a free line neither."""
     free, dear = shop.line(0), shop.line(100, course=OTHER)
