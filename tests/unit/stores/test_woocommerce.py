@@ -12,7 +12,7 @@ import pytest
 
 from commerce_events import topics
 from commerce_events.exceptions import OperatorError, TransientError
-from commerce_events.stores.adapter import Ask, BodyError, Nothing, adapter
+from commerce_events.stores.adapter import Ask, BodyError, Nothing, SignatureError, adapter
 from commerce_events.stores.snapshot import Notice, Snapshot
 from commerce_events.stores.woocommerce.adapter import WooCommerce
 from tests.unit.stores.fake_woocommerce import COURSE, KEY, KEY_SECRET, OTHER, FakeWooCommerce, meta
@@ -340,6 +340,14 @@ def test_a_variation_counts_before_its_product(shop: FakeWooCommerce, api: dict[
     assert (body["lines"][0]["mode"], body["lines"][0]["sku"]) == ("credit", "SKU-2")
 
 
+def test_a_variation_that_says_nothing_is_its_product(shop: FakeWooCommerce, api: dict[str, Any]) -> None:
+    parent = shop.product(COURSE, "verified")
+    order_id = shop.place(shop.line(parent, variation=shop.product(None, parent=parent)))
+    shop.pay(order_id)
+    ((_, body),) = listener(**api).hear(shop.webhook(order_id)).events
+    assert (body["lines"][0]["course_key"], body["lines"][0]["mode"]) == (COURSE, "verified")
+
+
 def test_without_course_the_sku_goes_to_the_lms(shop: FakeWooCommerce) -> None:
     order_id = shop.place(shop.line(shop.product(None, sku="SKU-1")))
     shop.pay(order_id)
@@ -590,6 +598,12 @@ def test_the_creation_ping_is_form_encoded_unsigned_and_let_through(shop: FakeWo
     here.verify(headers, b"webhook_id=5", ["secret"], NOW)
     assert here.delivery(headers, b"webhook_id=5") is None
     assert [type(reading) for reading in here.read(headers, b"webhook_id=5")] == [Nothing]
+
+
+@pytest.mark.parametrize("raw", [b"webhook_id=5&more=1", b"webhook_id=", b"webhook_id=x", b" webhook_id=5", b"", b"{}"])
+def test_nothing_but_the_ping_is_let_through_unsigned(raw: bytes) -> None:
+    with pytest.raises(SignatureError):
+        WooCommerce("shop", {}).verify({}, raw, ["secret"], NOW)
 
 
 def test_two_states_within_a_second_are_two_deliveries(shop: FakeWooCommerce) -> None:
