@@ -21,11 +21,11 @@ WORKERS = 4
 CONNECTIONS = 16
 #: The same under twice the load, more than the places of all workers.
 CROWD = 160
-STEADY, WARM = 2000, 200
+WARM = 200
 
 
-def measure(site: Site, database: str, prefix: str, seconds: float) -> dict[str, dict[str, Any]]:
-    """Rates and latencies of both views, and for ``seconds`` what twice our rate comes to."""
+def measure(site: Site, database: str, prefix: str, steady: int, seconds: float) -> dict[str, dict[str, Any]]:
+    """Rates and latencies of both views, ``steady`` requests each; and for ``seconds`` what twice our rate comes to."""
     environment = {
         **os.environ, **site.environment(database, prefix), "DATABASE_URL": site.databases[database],
         "DJANGO_SETTINGS_MODULE": "benchmarks.webhooks.settings", "WEB_CONCURRENCY": str(WORKERS),
@@ -40,10 +40,10 @@ def measure(site: Site, database: str, prefix: str, seconds: float) -> dict[str,
             return asyncio.run(load.run(port, path, numbers, connections, rate))
 
         asked("/bare", WARM, CONNECTIONS)
-        bare = asked("/bare", STEADY, CONNECTIONS)
+        bare = asked("/bare", steady, CONNECTIONS)
         begin = first
         asked("/webhooks/shop", WARM, CONNECTIONS)
-        ours = asked("/webhooks/shop", STEADY, CONNECTIONS)
+        ours = asked("/webhooks/shop", steady, CONNECTIONS)
         pace = ours["events"] / ours["seconds"]
         crowd = asked("/webhooks/shop", int(2 * pace * seconds), CROWD, 2 * pace)
     swept = _swept({**environment, ORDERS: f"{begin}-{first}"})
