@@ -110,8 +110,9 @@ def adapter(kind: str, source: str, options: Options) -> Adapter:
     try:
         made: type[Adapter] = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
+        needs = "Install openedx-commerce-events[stores]."
         raise OperatorError(
             f"source {source}: there is no adapter {kind!r} ({type(error).__name__})",
-            hint=f"One of {', '.join(KINDS)}, or package.module:Class.",
+            hint=needs if kind in KINDS else f"One of {', '.join(KINDS)}, or package.module:Class.",
         ) from error
     return made(source, options)

@@ -191,6 +191,18 @@ def test_a_free_line_that_is_added_to_a_paid_order_is_paid(shop: FakeSaleor) -> 
     assert heard.events == hear(shop, said[-1]).events
 
 
+def test_money_that_bounced_pays_for_no_line(shop: FakeSaleor) -> None:
+    order_id, (_, two) = sold(shop, 100, 50)
+    shop.grant(order_id, 50, (two, 1))
+    shop.move(order_id, "REFUND_SUCCESS", 50)
+    shop.move(order_id, "REFUND_REVERSE", 50)
+    added = shop.line(50, course=OTHER)
+    shop.add_line(order_id, added)
+    heard = hear(shop, shop.deliver(order_id))
+    assert kinds(heard) == ["paid", "refunded"]
+    assert ("line_without_money", added["id"]) in [(notice.code, notice.about) for notice in heard.notices]
+
+
 def test_a_refund_of_the_line_that_was_added_is_told_after_it_was_sold(shop: FakeSaleor) -> None:
     order_id, _, added, said = grown(shop)
     shop.move(order_id, "CHARGE_SUCCESS", 50)
