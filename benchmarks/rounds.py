@@ -28,9 +28,11 @@ class Counts:
 
 FULL = Counts(
     ours=10_000, stock_full=200, stock_empty=1500, stock_send=1500, waiting=1000, webhooks=2000,
-    seconds=4, backlogs=(10_000, 100_000)
-)
-QUICK = Counts(ours=2000, stock_full=60, stock_empty=200, stock_send=200, waiting=150, webhooks=200, seconds=1, backlogs=(2000,))
+    seconds=4, backlogs=(10_000, 100_000),
+)  # fmt: skip
+QUICK = Counts(
+    ours=2000, stock_full=60, stock_empty=200, stock_send=200, waiting=150, webhooks=200, seconds=1, backlogs=(2000,),
+)  # fmt: skip
 
 
 @dataclass
