@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -97,27 +98,39 @@ class Store:
 
 @pytest.fixture
 def store(
-    postgresql: TestDatabase, shop: Shop, broker: Broker, prefix: str, tmp_path: Path
+    request: pytest.FixtureRequest, shop: Shop, broker: Broker, prefix: str, tmp_path: Path
 ) -> Iterator[Store]:
-    """A store beside the LMS of the test, on a database of its own."""
-    name = f"store_{prefix.replace('-', '_')}"
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
+    """A store beside the LMS of the test, on a database of its own, of the same kind."""
+    lms: TestDatabase = request.getfixturevalue("database" if "database" in request.fixturenames else "postgresql")
     folder = tmp_path / "store"
     folder.mkdir()
-    processes = Processes(folder, {
-        "DJANGO_SETTINGS_MODULE": "tests.store_settings",
-        "COMMERCE_EVENTS_TEST_DATABASE": with_name(postgresql.url, name),
-        "COMMERCE_EVENTS_TEST_BOOTSTRAP": broker.bootstrap,
-        "COMMERCE_EVENTS_TEST_REGISTRY": broker.registry_url,
-        "COMMERCE_EVENTS_TEST_PREFIX": prefix,
-    })  # fmt: skip
+    with _beside(lms, f"store_{prefix.replace('-', '_')}", folder) as url:
+        processes = Processes(folder, {
+            "DJANGO_SETTINGS_MODULE": "tests.store_settings",
+            "COMMERCE_EVENTS_TEST_DATABASE": url,
+            "COMMERCE_EVENTS_TEST_BOOTSTRAP": broker.bootstrap,
+            "COMMERCE_EVENTS_TEST_REGISTRY": broker.registry_url,
+            "COMMERCE_EVENTS_TEST_PREFIX": prefix,
+        })  # fmt: skip
+        try:
+            yield Store(processes, shop)
+        finally:
+            processes.close()
+
+
+@contextmanager
+def _beside(lms: TestDatabase, name: str, folder: Path) -> Iterator[str]:
+    """Another database on the same server; of SQLite, another file."""
+    if lms.kind == "sqlite":
+        yield f"sqlite://{folder}/store.sqlite3"
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}" + (" CHARACTER SET utf8mb4" if lms.kind == "mariadb" else ""))
     try:
-        yield Store(processes, shop)
+        yield with_name(lms.url, name)
     finally:
-        processes.close()
-        with pointed_at(postgresql.url), connection.cursor() as cursor:
-            cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        with pointed_at(lms.url), connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {name}" + (" WITH (FORCE)" if lms.kind == "postgresql" else ""))
 
 
 def all_are(state: str, count: int) -> dict[str, str]:
@@ -125,7 +138,7 @@ def all_are(state: str, count: int) -> dict[str, str]:
 
 
 def test_what_is_paid_in_a_store_is_fulfilled_and_the_store_knows(
-    store: Store, shop: Shop, processes: Processes
+    postgresql: TestDatabase, store: Store, shop: Shop, processes: Processes
 ) -> None:
     orders = [store.order(number) for number in range(8)]
     assert store.sell(orders=orders) == 0
@@ -137,7 +150,9 @@ def test_what_is_paid_in_a_store_is_fulfilled_and_the_store_knows(
     checkers.all_is_well(shop)
 
 
-def test_a_result_that_was_lost_heals(store: Store, shop: Shop, processes: Processes) -> None:
+def test_a_result_that_was_lost_heals(
+    postgresql: TestDatabase, store: Store, shop: Shop, processes: Processes
+) -> None:
     """The store begins to read behind the results: they were never there for it. It asks, and is told again."""
     store.processes.environment["COMMERCE_EVENTS_TEST_ORDER_STATUS"] = json.dumps({"RESEND_MINUTES": [0.02, 0.05]})
     assert store.sell(orders=[store.order(number) for number in range(3)]) == 0
@@ -156,7 +171,7 @@ def test_a_result_that_was_lost_heals(store: Store, shop: Shop, processes: Proce
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_store_that_dies_around_its_commit_has_said_what_it_has_kept(
-    when: str, store: Store, shop: Shop, processes: Processes
+    when: str, database: TestDatabase, store: Store, shop: Shop, processes: Processes
 ) -> None:
     sold = 2 if when == "before" else 3
     orders = [store.order(number) for number in range(sold)]
@@ -169,7 +184,9 @@ def test_a_store_that_dies_around_its_commit_has_said_what_it_has_kept(
 
 
 @pytest.mark.slow
-def test_a_store_that_is_killed_again_and_again_loses_nothing(store: Store, shop: Shop, processes: Processes) -> None:
+def test_a_store_that_is_killed_again_and_again_loses_nothing(
+    postgresql: TestDatabase, store: Store, shop: Shop, processes: Processes
+) -> None:
     """Its storefront and its consumer die by SIGKILL at any moment. What it has committed is fulfilled, and no more."""
     chance = random.Random(7)
     left = {number: store.order(number) for number in range(40)}
@@ -194,7 +211,7 @@ def test_a_store_that_is_killed_again_and_again_loses_nothing(store: Store, shop
 
 
 def test_a_store_that_consumes_nothing_publishes_all_the_same(
-    store: Store, shop: Shop, processes: Processes, prefix: str
+    postgresql: TestDatabase, store: Store, shop: Shop, processes: Processes, prefix: str
 ) -> None:
     """No handler, no group, no look at the results: the relay alone."""
     publishing = {"HANDLERS": [], "TOPICS": []}
