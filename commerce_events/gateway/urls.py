@@ -10,3 +10,4 @@ urlpatterns = [
     path("readyz", views.readyz),
 ]
 handler404 = views.unknown
+handler500 = views.failed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -11,11 +13,14 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
+from commerce_events.bus.failures import summary
 from commerce_events.gateway.conf import options
 from commerce_events.gateway.limits import Places, Rates
 from commerce_events.gateway.reception import AWAY, Answer, Reception
 from commerce_events.stores.conf import stores
 from commerce_events.stores.models import StoreOrder
+
+log = logging.getLogger(__name__)
 
 
 @cache
@@ -93,6 +98,13 @@ def readyz(_: HttpRequest) -> HttpResponse:
 def unknown(_: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Anything else."""
     return _answered(Answer(404, "unknown"))
+
+
+def failed(_: HttpRequest) -> HttpResponse:
+    """What nobody foresaw: told to the log without a value, and to the store, which comes again."""
+    error = sys.exception()
+    log.error("a request failed: %s", summary(error) if error is not None else "no exception")
+    return _answered(Answer(503, "failed", AWAY))
 
 
 def _answered(answer: Answer) -> HttpResponse:

@@ -252,6 +252,18 @@ def test_503_while_the_database_is_away_and_not_after(
     assert outcome(Client().get("/readyz")) == (200, "ok")
 
 
+def test_503_and_a_line_in_the_log_for_what_nobody_foresaw(
+    deliver: Deliver, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, "STORES": {"shop": {"KIND": "learner@example.com"}}}
+    client = Client(raise_request_exception=False)
+    response = client.post("/webhooks/shop", b"{}", content_type="application/json")
+    assert outcome(response) == (503, "failed")
+    assert int(response["Retry-After"]) > 0
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("commerce_events")]
+    assert len(ours) == 1 and "OperatorError" in ours[0] and "learner@example.com" not in ours[0]
+
+
 def end(pid: int) -> None:
     def kill() -> None:
         with connections["default"].cursor() as cursor:
