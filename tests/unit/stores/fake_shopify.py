@@ -70,6 +70,11 @@ class FakeShopify:
         self._transaction(order_id, "sale", "success")
         self._touch(order_id, financial_status="paid", total_outstanding="0.00")
 
+    def decline(self, order_id: int) -> None:
+        """A card that is refused."""
+        self._transaction(order_id, "sale", "failure")
+        self._touch(order_id)
+
     def change(self, order_id: int, **fields: Any) -> None:
         self._touch(order_id, **fields)
 

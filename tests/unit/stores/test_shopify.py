@@ -173,6 +173,7 @@ def test_an_order_without_money_is_not_paid(shop: FakeShopify, status: str) -> N
 
 def test_paid_at_is_the_time_of_the_first_money_and_never_changes(shop: FakeShopify, api: dict[str, Any]) -> None:
     order_id = shop.place(shop.line())
+    shop.decline(order_id)
     shop.now += timedelta(days=3)
     paid = shop.now
     shop.pay(order_id)
