@@ -101,3 +101,12 @@ def test_a_signature_of_one_store_is_none_for_another(sqlite: Any, scene: Scene,
     views.reception().clock = clock
     assert {deliver(request)[0] for request in scene.happen()} == {401}
     assert events() == []
+
+
+@pytest.mark.parametrize("scene", ["woocommerce"], indirect=True)
+def test_the_ping_of_a_new_webhook_is_unsigned_and_gets_exactly_200(sqlite: Any, scene: Scene) -> None:
+    """Else WooCommerce would not save the webhook."""
+    assert deliver(({"content-type": "application/x-www-form-urlencoded"}, b"webhook_id=5"))[0] == 200
+    assert deliver(({"content-type": "application/json"}, b'{"id": 5}'))[0] == 401
+    assert events() == []
+    assert not Delivery.objects.exists()
