@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from commerce_events.exceptions import OperatorError
 from commerce_events.stores.options import check_url, checked
 
 
@@ -22,6 +23,8 @@ class SaleorOptions:
         owns_lms_user_id: a customer's metadata says who they are at the LMS: nobody checks out without a login.
         emails_verified: nobody checks out without a login, and a confirmed account's address is its owner's.
         test_channels: slugs of channels whose orders are tests.
+        asks: a delivery names an order and no more; the shop is asked for it. Where apps of others are installed there:
+            the shop signs for all of them with one key, and a query can give any field any name.
     """
 
     url: str = ""
@@ -32,6 +35,7 @@ class SaleorOptions:
     owns_lms_user_id: bool = False
     emails_verified: bool = False
     test_channels: tuple[str, ...] = ()
+    asks: bool = False
 
     @classmethod
     def of(cls, source: str, options: Mapping[str, Any]) -> SaleorOptions:
@@ -43,6 +47,8 @@ class SaleorOptions:
         made = cls(**checked(source, options, asdict(cls()), cancelled_with_money=("notice", "cancellation")))
         if made.url:
             check_url(source, "url", made.url)
+        if made.asks and not made.has_api:
+            raise OperatorError(f"source {source}: the shop cannot be asked", hint="Set the options url and token.")
         return made
 
     @property

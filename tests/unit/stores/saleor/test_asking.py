@@ -141,7 +141,7 @@ def test_a_query_that_the_shop_refuses_needs_an_operator(shop: FakeSaleor) -> No
 
 
 @pytest.mark.parametrize("options", [
-    {"tokn": "x"}, {"token": 1}, {"cancelled_with_money": "keep"}, {"url": "http://shop.example.com"},
+    {"tokn": "x"}, {"token": 1}, {"cancelled_with_money": "keep"}, {"url": "http://shop.example.com"}, {"asks": True},
     {"jwks": {"keys": []}}, {"jwks": {"keys": [{"kty": "RSA", "kid": "k1"}]}}, {"jwks": {"kees": []}},
 ])  # fmt: skip
 def test_a_wrong_option_is_refused_when_the_source_is_made(options: dict[str, Any]) -> None:

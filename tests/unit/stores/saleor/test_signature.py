@@ -122,8 +122,14 @@ def test_a_webhook_with_a_secret_key_is_signed_by_its_hmac_and_two_count_while_o
     assert not passes(hex_hmac("right", RAW), shop=shop)
 
 
-def test_without_keys_no_jws_counts() -> None:
-    assert not passes(jws(RAW, key()), shop=Saleor("shop", {}), secrets=("right",))
+def test_where_the_webhook_has_a_secret_key_the_shops_own_key_does_not_count() -> None:
+    """The shop signs with it for any other app as well."""
+    assert not passes(jws(RAW, key()), secrets=("right",))
+    assert passes(hex_hmac("right", RAW), secrets=("right",))
+
+
+def test_without_keys_nobody_enters() -> None:
+    assert not passes(jws(RAW, key()), shop=Saleor("shop", {}))
 
 
 # ----------------------------------------------------------------------------------------------------------- fuzzed

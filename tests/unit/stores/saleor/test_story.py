@@ -59,3 +59,16 @@ def test_a_question_for_one_order_gives_the_same_events(shop: FakeSaleor) -> Non
         heard = listener(shop, url=url, token=TOKEN)
         heard.take([Ask(order_id), Ask("T3JkZXI6MA==")])
     assert heard.events == expected()
+
+
+def test_a_shop_with_apps_of_others_is_asked_and_no_forged_delivery_counts(shop: FakeSaleor) -> None:
+    """The shop signs for every app with one key, and a query of theirs may call anything an order."""
+    _, said = story(shop)
+    forged = json.loads(said[-1][1])
+    forged["order"]["userEmail"] = "stranger@example.com"
+    forged["order"]["lines"][0]["quantity"] = 100
+    invented = {"order": {**forged["order"], "id": "T3JkZXI6MA=="}}
+    with served(shop) as url:
+        heard = listener(shop, url=url, token=TOKEN, asks=True)
+        heard.hear(*(shop.signed(json.dumps(body).encode()) for body in (forged, invented)))
+    assert heard.events == expected()
