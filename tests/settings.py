@@ -31,6 +31,8 @@ INSTALLED_APPS = [
 SILENCED_SYSTEM_CHECKS = ["commerce_order_status.W003"]
 if os.environ.get("COMMERCE_EVENTS_TEST_KILL"):
     INSTALLED_APPS.append("tests.proof.killer.KillerConfig")
+if os.environ.get("COMMERCE_EVENTS_TEST_BUG"):
+    INSTALLED_APPS.append("tests.faults.planter.PlanterConfig")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 _file = Path(tempfile.gettempdir(), f"commerce-events-tests-{os.getuid()}.sqlite3")

@@ -3,6 +3,7 @@
 Examples:
   python -m tests.faults --runs 60 --seed 1            as continuous integration does
   python -m tests.faults --runs 1 --seed 17            one run again
+  python -m tests.faults --runs 1 --bug "an event is known by its ce id"     a bug planted, which the run must show
   python -m tests.faults --plan --seed 17              what a seed decides, without doing it
 """
 from __future__ import annotations
@@ -38,6 +39,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--orders", type=int, default=30, help="orders of a run (default 30)")
     parser.add_argument("--evidence", type=Path, default=Path("reports/faults"), help="where failed runs are kept")
     parser.add_argument("--report", type=Path, help="write what was done here, as JSON")
+    parser.add_argument("--bug", default="", help="plant one in the consumers; see tests/faults/planted.py")
     parser.add_argument("--plan", action="store_true", help="show what the seed decides, and do nothing")
     said = parser.parse_args(arguments)
     if said.plan:
@@ -51,7 +53,8 @@ def main(arguments: list[str]) -> int:
             for number in range(said.runs):
                 progress.show(f"run {number + 1} of {said.runs}", number / said.runs)
                 seed = said.seed + number
-                outcomes.append(one(engines, plan(seed, said.orders), said.evidence.resolve(), _say(progress)))
+                chosen, evidence = plan(seed, said.orders), said.evidence.resolve()
+                outcomes.append(one(engines, chosen, evidence, _say(progress), said.bug))
     except OperatorError as error:
         print(f"{error}\n{error.hint}", file=sys.stderr)
         return 3

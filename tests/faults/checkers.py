@@ -1,4 +1,4 @@
-"""The invariants, each a function of the state that says what violates it (docs/concepts/promises.rst, by number).
+"""The invariants, each a function of the state that says what violates it (by number: docs/how-tos/repeat-the-proof.rst).
 
 A checker knows nothing of the code: it compares what stands on the topics with what stands in the tables, and both with
 what was planned.
@@ -132,9 +132,11 @@ def one_current_result(state: State) -> Iterator[str]:
 def effect_and_result_agree(state: State) -> Iterator[str]:
     """I4: what was decided of each line was told, and nothing else was."""
     decided: Counter[Any] = Counter()
-    for row in state.inbox:
-        for line_id, action, refund_id, outcome, *_ in json.loads(row.decision) if row.decision else ():
-            decided[_order_key(row), line_id, action, refund_id, outcome] += 1
+    keys = {row.stream_id: _order_key(row) for row in state.inbox}
+    kept = [(row.stream_id, row.decision) for row in state.inbox if row.decision]
+    for stream_id, decision in [*kept, *((row.stream_id, row.detail) for row in state.failures)]:
+        for line_id, action, refund_id, outcome, *_ in json.loads(decision):
+            decided[keys[stream_id], line_id, action, refund_id, outcome] += 1
     told = Counter(
         (m["order_key"], m["line_id"], m["action"], m["refund_id"], m["outcome"])
         for m in state.messages if m["action"] in ("fulfill", "revoke")
@@ -186,9 +188,13 @@ def nothing_is_passed_over(state: State) -> Iterator[str]:
             yield f"{at}: its end is {end}, the position {row.offset if row else None}"
         elif row is not None and row.halted:
             yield f"{at} is halted: {row.halted}"
-    alarmed = any("ALARM gap" in text for text in state.texts.values())
-    for gap in state.gaps:
-        yield f"a gap that nobody made: {gap}" + ("" if alarmed else ", and no alarm")
+    gaps = {(gap.topic, gap.partition, gap.from_offset, gap.to_offset) for gap in state.gaps}
+    for passed in set(state.expired) - gaps:
+        yield f"{passed} was deleted before it was read, and there is no gap"
+    for gap in gaps - set(state.expired):
+        yield f"a gap that nobody made: {gap}"
+    if gaps and not any("ALARM gap" in text for text in state.texts.values()):
+        yield f"gaps without an alarm: {gaps}"
 
 
 def processes_are_bounded(state: State) -> Iterator[str]:

@@ -20,7 +20,7 @@ from commerce_events.bus import topics_admin
 from commerce_events.models import Inbox, OutboxBatch, Position
 from consumers.fulfillment.reference.models import ReferenceCourse
 from tests.engines.schema import pointed_at
-from tests.faults import checkers, watch
+from tests.faults import checkers, planter, watch
 from tests.faults.crew import Crew
 from tests.faults.engines import Engines
 from tests.faults.faults import FAULTS, Scene, thaw
@@ -60,10 +60,10 @@ class Outcome:
 
 
 class Run:
-    """One run on shared engines. ``folder`` keeps its logs."""
+    """One run on shared engines. ``folder`` keeps its logs; ``bug`` is one to plant (``planted``)."""
 
-    def __init__(self, engines: Engines, plan: Plan, folder: Path) -> None:
-        self.engines, self.plan, self.folder = engines, plan, folder
+    def __init__(self, engines: Engines, plan: Plan, folder: Path, bug: str = "") -> None:
+        self.engines, self.plan, self.folder, self.bug = engines, plan, folder, bug
         self.prefix = f"faults-{plan.seed}-{uuid4().hex[:6]}"
         self.outcome = Outcome(plan)
         self._begin = time.monotonic()
@@ -87,6 +87,8 @@ class Run:
             "COMMERCE_EVENTS_TEST_REGISTRY": registry, "COMMERCE_EVENTS_TEST_PREFIX": self.prefix,
             "COMMERCE_EVENTS_TEST_FULFILLMENT": json.dumps({"SOURCES": {source: {} for source in SOURCES}}),
         }  # fmt: skip
+        if self.bug:
+            environment[planter.ENVIRONMENT] = self.bug
         crew = Crew(self.folder, environment, self.note)
         try:
             with pointed_at(straight):
@@ -220,11 +222,11 @@ def repeat(seed: int) -> str:
     return f"make chaos RUNS=1 SEED={seed}"
 
 
-def one(engines: Engines, plan: Plan, evidence: Path, say: Callable[[str], Any]) -> Outcome:
+def one(engines: Engines, plan: Plan, evidence: Path, say: Callable[[str], Any], bug: str = "") -> Outcome:
     """Make a run; keep its folder only if something is wrong."""
     folder = evidence / f"seed-{plan.seed}"
     shutil.rmtree(folder, ignore_errors=True)
-    outcome = Run(engines, plan, folder).make()
+    outcome = Run(engines, plan, folder, bug).make()
     say(str(outcome))
     if outcome.violations:
         say(f"  evidence: {folder}\n  again: {repeat(plan.seed)}")

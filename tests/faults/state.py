@@ -16,7 +16,7 @@ from commerce_events.bus import outbox
 from commerce_events.bus.reader import Heard, Reader
 from commerce_events.models import DeadLetter, Gap, Inbox, Installation, Outbox, OutboxBatch, Position
 from commerce_events.registry import Registry
-from consumers.fulfillment.models import Grant
+from consumers.fulfillment.models import Attempt, Grant
 from consumers.fulfillment.reference.models import ReferenceEnrollment
 
 ORDERS = "org.openedx.commerce.order."
@@ -31,6 +31,7 @@ class State:
     ends: dict[tuple[str, int], int] = field(default_factory=dict)  # of the order topic
     committed: dict[tuple[str, int], int] = field(default_factory=dict)
     positions: list[Position] = field(default_factory=list)
+    failures: list[Attempt] = field(default_factory=list)  # attempts that failed, and what was told of them
     inbox: list[Inbox] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)  # results ever decided, and batch_id of each
     waiting: set[int] = field(default_factory=set)  # batches that were not sent
@@ -44,6 +45,7 @@ class State:
     noted: list[str] = field(default_factory=list)  # by the watch, while the run went on
     sizes: dict[str, dict[str, float]] = field(default_factory=dict)  # of each process at the end
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # as they were planned
+    expired: list[tuple[str, int, int, int]] = field(default_factory=list)  # topic, partition, from, to: never read
 
     def order_inbox(self) -> list[Inbox]:
         """The events that stores sent."""
@@ -61,11 +63,23 @@ class State:
 def read(bootstrap: str, registry: str, prefix: str, folder: Path | None = None) -> State:
     """Read everything."""
     order_topic = topics.full_topic(topics.ORDER_TOPIC, prefix)
+    state = tables()
+    state.orders = heard(bootstrap, registry, order_topic)
+    state.results = heard(bootstrap, registry, topics.full_topic(topics.FULFILLMENT_TOPIC, prefix))
+    state.ends = ends(bootstrap, order_topic)
+    state.committed = committed(bootstrap, prefix, state.ends)
+    for path in sorted(folder.glob("*")) if folder is not None else ():
+        if path.suffix in (".log", ".health"):
+            state.texts[path.name] = path.read_text(encoding="utf-8", errors="replace")
+    return state
+
+
+def tables() -> State:
+    """What stands in the database."""
     state = State(
-        orders=heard(bootstrap, registry, order_topic),
-        results=heard(bootstrap, registry, topics.full_topic(topics.FULFILLMENT_TOPIC, prefix)),
         positions=list(Position.objects.all()),
         inbox=list(Inbox.objects.order_by("pk")),
+        failures=list(Attempt.objects.all()),
         waiting=set(OutboxBatch.objects.values_list("pk", flat=True)),
         dead=list(DeadLetter.objects.all()),
         gaps=list(Gap.objects.all()),
@@ -83,11 +97,6 @@ def read(bootstrap: str, registry: str, prefix: str, folder: Path | None = None)
             body = wire.decode(message.event_type, message.body).get("fulfillment")
             if body is not None:
                 state.messages.append({**body, "batch_id": message.batch_id, "message_id": message.message_id})
-    state.ends = ends(bootstrap, order_topic)
-    state.committed = committed(bootstrap, prefix, state.ends)
-    for path in sorted(folder.glob("*")) if folder is not None else ():
-        if path.suffix in (".log", ".health"):
-            state.texts[path.name] = path.read_text(encoding="utf-8", errors="replace")
     return state
 
 

@@ -1,0 +1,34 @@
+"""The checkers are worth their time only if they find what goes wrong: each planted bug must be seen by its checker."""
+from __future__ import annotations
+
+import pytest
+
+from tests.engines.schema import TestDatabase, empty
+from tests.faults import checkers, tabletop
+from tests.faults.planted import BUGS
+
+#: Runs in which a bug must show.
+RUNS = 25
+
+
+def test_there_are_bugs_for_every_invariant() -> None:
+    assert len(BUGS) >= 25
+    assert {checker.split()[0] for _, checker in BUGS.values()} == {f"I{number}" for number in range(1, 13)}
+    assert {checker for _, checker in BUGS.values()} == set(checkers.CHECKERS)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_without_a_bug_nothing_is_violated(seed: int, sqlite: TestDatabase) -> None:
+    assert checkers.violations(tabletop.run(seed)) == {}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_it_is_seen_by_its_checker(bug: str, sqlite: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, checker = BUGS[bug]
+    plant(monkeypatch.setattr)
+    for seed in range(RUNS):
+        found = list(checkers.CHECKERS[checker](tabletop.run(seed)))
+        if found:
+            return
+        empty()
+    pytest.fail(f"{checker} did not see it in {RUNS} runs")
