@@ -9,18 +9,20 @@ from commerce_events import topics
 from commerce_events.bus.types import Context, Event, Finding, Outcome
 from consumers.order_status import calls, conf, findings, overdue, requests
 from consumers.order_status.book import Book
+from consumers.order_status.caller import Caller
 
 RESULTS = frozenset(topics.RESULT_TYPES.values())
 
 
 class OrderStatusHandler:
-    """Handles the results topic of a store. Keeps no state between calls."""
+    """Handles the results topic of a store. Keeps no state between calls, but for the shops that it is calling."""
 
     event_types = RESULTS | {topics.REFUND_REQUESTED_TYPE}
     bulk = True
 
     def __init__(self, options: conf.Options | None = None) -> None:
         self.options = options if options is not None else conf.options()
+        self._caller = Caller(self.options)
 
     def handle(self, events: Sequence[Event], context: Context) -> Sequence[Outcome]:
         """Fold results into their lines; orders of other stores are passed over."""
@@ -43,7 +45,7 @@ class OrderStatusHandler:
         """What is done beside consuming, each in a thread of its own: ask again, and tell the store."""
         return {
             "resend": lambda now: overdue.resend(now, self.options) + overdue.alarms(now, self.options),
-            "calls": lambda now: calls.make(now, self.options),
+            "calls": self._caller,
         }
 
     def findings(self) -> Iterable[Finding]:

@@ -1,6 +1,7 @@
 """A store's hook with a memory; named by settings, so it stands in a module of its own."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -27,3 +28,15 @@ def fail(error: Exception) -> Callable[[], None]:
         raise error
 
     return raising
+
+
+class Hanging:
+    """Answers nobody until it is released."""
+
+    release: ClassVar[threading.Event] = threading.Event()
+
+    def __init__(self, *, timeout: float) -> None:
+        self.timeout = timeout
+
+    def tell(self, news: News) -> None:
+        self.release.wait(self.timeout)

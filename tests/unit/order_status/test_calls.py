@@ -17,9 +17,10 @@ from commerce_events.testing import (
     refund_requested,
 )
 from consumers.order_status import calls, conf
+from consumers.order_status.caller import Caller
 from consumers.order_status.hooks import KINDS
 from consumers.order_status.models import Call
-from tests.unit.order_status.listener import Listener, fail
+from tests.unit.order_status.listener import Hanging, Listener, fail
 
 
 @pytest.fixture(autouse=True)
@@ -168,21 +169,46 @@ def test_a_process_that_died_in_a_call_leaves_it_to_the_next(database: Any, stor
     bus = FakeBus(outbox=True)
     paid()
     bus.deliver(fulfillment_completed())
-    options = conf.options()
-    assert len(calls._claimed(bus.now, options)) == 1  # and no more was heard of it
-    assert calls.make(bus.now, options) == 0
+    first, second = Caller(conf.options()), Caller(conf.options())
+    assert len(first._claimed(bus.now)) == 1  # and no more was heard of it
+    assert second(bus.now) == 0
     bus.wait(minutes=2)
     assert told() == ["order.changed fulfilled"]
 
 
-def test_a_store_that_hangs_is_not_in_the_way_of_another(small_bus: FakeBus) -> None:
-    Listener.answers = [lambda: time.sleep(0.5)] * 3
+def test_calls_of_different_orders_are_made_at_once(small_bus: FakeBus) -> None:
+    Listener.answers = [lambda: time.sleep(0.4)] * 3
     for number in range(3):
         paid(str(number))
     small_bus.deliver(*(fulfillment_completed(str(number)) for number in range(3)))
     began = time.monotonic()
-    assert calls.make(small_bus.now, conf.options()) == 3
-    assert time.monotonic() - began < 1.2
+    assert Caller(conf.options())(small_bus.now) == 3
+    assert time.monotonic() - began < 1.0
+    assert set(Call.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_a_shop_that_hangs_delays_no_other(small_bus: FakeBus, settings: Any) -> None:
+    """However many calls it has waiting, and older than those of the others."""
+    hook = {"HOOK": "tests.unit.order_status.listener.Listener"}
+    slow = {"HOOK": "tests.unit.order_status.listener.Hanging"}
+    settings.COMMERCE_ORDER_STATUS = {"HOOKS": {"shop": {"notes": slow}, "other": {"notes": hook}}}
+    Hanging.release.clear()
+    for number in range(70):
+        paid(str(number))
+    small_bus.deliver(*(fulfillment_completed(str(number)) for number in range(70)))
+    for number in range(6):
+        paid(str(number), "other")
+    small_bus.deliver(*(fulfillment_completed(str(number), source="other") for number in range(6)))
+    caller, now = Caller(conf.options()), small_bus.now
+    try:
+        for _ in range(3):
+            caller(now)
+        assert len(Listener.heard) == 6
+        assert Call.objects.filter(source="shop", due_at__gt=now).count() == 4, "as many as are on their way"
+    finally:
+        Hanging.release.set()
+    caller(now)
+    assert Call.objects.filter(source="shop", state="done").count() >= 4
 
 
 def test_a_rolled_back_result_tells_nobody(small_bus: FakeBus, monkeypatch: pytest.MonkeyPatch) -> None:
