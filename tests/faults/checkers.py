@@ -1,4 +1,4 @@
-"""The invariants, each a function of the state that says what violates it (by number: docs/how-tos/repeat-the-proof.rst).
+"""The invariants, each a function of the state that says what violates it (docs/how-tos/repeat-the-proof.rst).
 
 A checker knows nothing of the code: it compares what stands on the topics with what stands in the tables, and both with
 what was planned.
