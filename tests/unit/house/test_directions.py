@@ -15,6 +15,7 @@ PLANTED = {
     "consumers-apart": ("consumers/planted/__init__.py", "import consumers.fulfillment.rules.state"),
     "contract-is-plain": ("commerce_events/topics.py", "import django"),
     "rules-are-pure": ("consumers/fulfillment/rules/state.py", "import commerce_events.models"),
+    "states-are-pure": ("consumers/order_status/states.py", "import django"),
     "adapters-are-plain": ("commerce_events/stores/snapshot.py", "import django"),
     "one-door-to-kafka": ("consumers/fulfillment/apps.py", "import confluent_kafka"),
     "one-door-to-the-platform": ("consumers/fulfillment/apps.py", "import openedx.core"),
