@@ -1,7 +1,7 @@
 """Time goes by: what nobody has answered is sent again, and what takes too long is an alarm.
 
 To send an event again is harmless: the LMS recognises its content, and sends the results that it has for it again. So
-this heals both, an event that was lost on its way there and a result that was lost on its way back.
+this heals both, an event that was lost on its way there and a result that was lost on its way back (ADR 0017).
 """
 
 from __future__ import annotations
