@@ -364,6 +364,15 @@ def test_what_is_known_to_be_no_course_is_another_product(shop: FakeWooCommerce,
     assert [line["product_kind"] for line in body["lines"]] == ["other", "other"]
 
 
+def test_seats_are_whole_also_where_a_plugin_counts_in_fractions(shop: FakeWooCommerce) -> None:
+    order_id = paid_order(shop)
+    shop.orders[order_id]["line_items"][0]["quantity"] = 2.0
+    assert read(shop.webhook(order_id)).items[0].quantity == 2
+    shop.orders[order_id]["line_items"][0]["quantity"] = 1.5
+    with pytest.raises(BodyError, match="quantity is not a whole number"):
+        read(shop.webhook(order_id))
+
+
 def test_other_kinds_of_products_are_named_by_their_product(shop: FakeWooCommerce, api: dict[str, Any]) -> None:
     gift, bundle = shop.product(None), shop.product(None)
     shop.products[str(gift)]["meta_data"] = meta(_product_kind="donation")
