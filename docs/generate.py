@@ -23,6 +23,7 @@ PAGES = {
     "_generated/line-states.rst": "lines.states",
     "_generated/line-transitions.rst": "lines.transitions",
     "_generated/performance.rst": "performance.page",
+    "_generated/stock-loop.rst": "faults.page",
     "_generated/store-calls.rst": "orders.calls",
     "_generated/store-line-states.rst": "orders.line_states",
     "_generated/store-order-statuses.rst": "orders.order_statuses",

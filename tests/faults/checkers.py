@@ -225,7 +225,7 @@ def the_end_is_the_models(state: State) -> Iterator[str]:
 def nobody_is_named(state: State) -> Iterator[str]:
     """I11: no personal data in logs, health files and results."""
     for name, text in state.texts.items():
-        if CANARY in text and not name.startswith("store"):
+        if CANARY in text and not name.startswith(("store", "neighbour")):
             line = next(line for line in text.splitlines() if CANARY in line)
             yield f"{name} names a learner: {line[:200]}"
     for heard in state.results:

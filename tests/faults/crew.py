@@ -92,6 +92,7 @@ class Crew:
         self.folder, self.environment, self.note = folder, dict(environment), note
         self.consumers: list[Member] = []
         self.stores: list[Member] = []
+        self.neighbours: list[Member] = []  # consumers of another kind, which the same befalls
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._watch = threading.Thread(target=self._supervise, name="orchestrator", daemon=True)
@@ -99,7 +100,7 @@ class Crew:
 
     @property
     def members(self) -> list[Member]:
-        return [*self.consumers, *self.stores]
+        return [*self.consumers, *self.stores, *self.neighbours]
 
     @property
     def kills(self) -> int:
@@ -121,6 +122,11 @@ class Crew:
         environment = {**self.environment, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "tests.faults.store", str(file)]
         return self._joined(self.stores, Member(name, command, self.folder, environment, ends=True))
+
+    def neighbour(self, command: Sequence[str], environment: Mapping[str, str]) -> Member:
+        """Another kind of consumer, launched."""
+        name = f"neighbour-{len(self.neighbours)}"
+        return self._joined(self.neighbours, Member(name, command, self.folder, {**self.environment, **environment}))
 
     def _joined(self, group: list[Member], member: Member) -> Member:
         member.launch()

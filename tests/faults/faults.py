@@ -30,6 +30,7 @@ class Scene:
     engines: Engines
     crew: Crew
     prefix: str
+    registry: str  # straight
     kind: str
     url: str  # of the database, straight
     before_database: CommitCutter
@@ -46,6 +47,11 @@ class Scene:
 
     def consumer(self, which: int) -> Member:
         return self.crew.consumers[which % len(self.crew.consumers)]
+
+    def struck(self, which: int) -> list[Member]:
+        """A consumer, and the one of the other kind in its place, where there are any."""
+        beside = self.crew.neighbours
+        return [self.consumer(which), *([beside[which % len(beside)]] if beside else ())]
 
     def broker(self, which: int) -> KafkaBroker:
         return self.engines.brokers[which % len(self.engines.brokers)]
@@ -101,7 +107,8 @@ def _one_broker(scene: Scene, which: int) -> Proxy:
 
 
 def _consumer_killed(scene: Scene, which: int, _: float) -> None:
-    scene.consumer(which).kill()
+    for member in scene.struck(which):
+        member.kill()
 
 
 def _consumer_dies_at(scene: Scene, which: int, _: float) -> None:
@@ -111,16 +118,17 @@ def _consumer_dies_at(scene: Scene, which: int, _: float) -> None:
 
 def _consumer_paused(scene: Scene, which: int, seconds: float) -> None:
     """Beyond its session and the relay's lease: somebody else takes over, and then it wakes up."""
-    member = scene.consumer(which)
-    if member.server is not None and member.alive:
-        server = member.server
+    servers = [member.server for member in scene.struck(which) if member.server is not None and member.alive]
+    for server in servers:
         server.pause()
-        time.sleep(5 + seconds)
+    time.sleep(5 + seconds)
+    for server in servers:
         server.resume()
 
 
 def _consumer_told(scene: Scene, which: int, _: float) -> None:
-    scene.consumer(which).tell()
+    for member in scene.struck(which):
+        member.tell()
 
 
 def _consumer_told_twice(scene: Scene, which: int, _: float) -> None:
@@ -130,13 +138,23 @@ def _consumer_told_twice(scene: Scene, which: int, _: float) -> None:
 
 
 def _all_consumers(scene: Scene, _: int, __: float) -> None:
-    for member in scene.crew.consumers:
+    for member in [*scene.crew.consumers, *scene.crew.neighbours]:
         member.kill()
 
 
+def _killer_loop(scene: Scene, which: int, seconds: float) -> None:
+    """One after the other, as they come up."""
+    until = time.monotonic() + 2 * seconds
+    while time.monotonic() < until:
+        _consumer_killed(scene, which, 0)
+        which += 1
+        time.sleep(0.7)
+
+
 def _rolling(scene: Scene, _: int, __: float) -> None:
-    for member in scene.crew.consumers:
-        member.tell()
+    for which in range(len(scene.crew.consumers)):
+        for member in scene.struck(which):
+            member.tell()
         time.sleep(1.5)
 
 
@@ -175,12 +193,16 @@ def _leader_killed(scene: Scene, which: int, seconds: float) -> None:
 
 
 def _coordinator_killed(scene: Scene, which: int, seconds: float) -> None:
+    """The leader of the group's partition among the offsets, which Kafka finds by Java's hash of the group's name."""
+    number = 0
+    for letter in scene.prefix.encode():
+        number = (31 * number + letter) & 0xFFFFFFFF
     try:
-        asked = scene.engines.admin().describe_consumer_groups([scene.prefix], request_timeout=3)
-        leader = int(asked[scene.prefix].result().coordinator.id)
-    except KafkaException:
-        leader = which
-    _away(scene, [scene.broker(leader - 1)], seconds)
+        offsets = scene.engines.admin().list_topics("__consumer_offsets", timeout=3).topics["__consumer_offsets"]
+        leader = offsets.partitions[(number & 0x7FFFFFFF) % len(offsets.partitions)].leader
+    except (KafkaException, KeyError, ZeroDivisionError):
+        leader = 0
+    _away(scene, [scene.broker(leader - 1 if leader > 0 else which)], seconds)
 
 
 def _broker_paused(scene: Scene, which: int, seconds: float) -> None:
@@ -197,7 +219,8 @@ def _all_brokers(scene: Scene, _: int, seconds: float) -> None:
 
 def _partitions_raised(scene: Scene, _: int, __: float) -> None:
     topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
-    for future in scene.engines.admin().create_partitions([NewPartitions(topic, 6)]).values():
+    admin = scene.engines.admin()  # whose answers end with it
+    for future in admin.create_partitions([NewPartitions(topic, 6)]).values():
         try:
             future.result(5)
         except KafkaException:  # the cluster is in pieces just now, or they were raised already
@@ -300,6 +323,7 @@ FAULTS: dict[str, Deed] = {
     "consumer told to stop": _consumer_told,
     "consumer told twice": _consumer_told_twice,
     "all consumers killed": _all_consumers,
+    "killer loop": _killer_loop,
     "rolling restart": _rolling,
     "store killed": _store_killed,
     "broker killed": _broker_killed,

@@ -31,7 +31,7 @@ CREWS = (
 #: Kinds of faults → how often each is drawn. The names are those of ``faults.FAULTS``.
 KINDS = {
     "consumer killed": 8, "consumer dies at a point": 8, "consumer paused": 3, "consumer told to stop": 3,
-    "consumer told twice": 1, "all consumers killed": 2, "rolling restart": 1, "store killed": 3,
+    "consumer told twice": 1, "all consumers killed": 3, "killer loop": 4, "rolling restart": 1, "store killed": 3,
     "broker killed": 3, "leader killed": 2, "coordinator killed": 2, "broker paused": 2, "all brokers killed": 1,
     "broker slow": 2, "broker half-open": 2, "broker reset": 4, "partitions raised": 1,
     "database killed": 3, "database reset": 4, "database half-open": 2, "database slow": 2, "commits cut": 4,

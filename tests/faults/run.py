@@ -93,9 +93,11 @@ class Run:
         try:
             with pointed_at(straight):
                 scene = Scene(
-                    self.engines, crew, self.prefix, self.plan.database, straight, before_database, before_registry
+                    self.engines, crew, self.prefix, self.engines.registry.url, self.plan.database, straight,
+                    before_database, before_registry,
                 )
                 self._prepare()
+                self._before(scene)
                 self._happen(scene)
                 self._settle(scene)
                 state = self._state(scene)
@@ -122,6 +124,9 @@ class Run:
         for key in COURSES:
             ReferenceCourse.objects.create(course_key=key, modes=dict.fromkeys(OFFERED))
 
+    def _before(self, scene: Scene) -> None:
+        """What else is to be there before the first order."""
+
     def _happen(self, scene: Scene) -> None:
         settings = {**SETTINGS, "STRAIGHT_PATH": self.plan.straight}
         for flags in self.plan.crew:
@@ -142,7 +147,8 @@ class Run:
             thread.start()
         time.sleep(WINDOW)
         for thread in threads:
-            thread.join(60)
+            thread.join(max(0.1, self._begin + WINDOW + 20 - time.monotonic()))
+        self.outcome.log += [f"        {thread.name} is not over yet" for thread in threads if thread.is_alive()]
 
     def _fault(self, scene: Scene, fault: Fault) -> None:
         time.sleep(max(0.0, self._begin + fault.at - time.monotonic()))
@@ -188,15 +194,12 @@ class Run:
     def _state(self, scene: Scene) -> State:
         noted = self._watch.close()
         sizes = watch.sample(scene.crew.consumers)
-        for member in scene.crew.members:
+        for member in [*scene.crew.consumers, *scene.crew.stores]:
             noted += [f"I8 {member.name} ended by itself with {code}" for code in member.ended]
         if self.outcome.settled >= RECOVERY:
             green = [member.name for member in scene.crew.consumers if watch.is_green(member.health)]
             noted.append(f"I8 not done {RECOVERY:.0f} s after the last fault; green: {green}")
-        state = read(
-            self.engines.bootstrap, f"http://127.0.0.1:{self.engines.registry.port}/apis/ccompat/v7", self.prefix,
-            self.folder,
-        )  # fmt: skip
+        state = read(self.engines.bootstrap, scene.registry, self.prefix, self.folder)
         state.events, state.noted, state.sizes = self.plan.events(), noted, sizes
         state.restored = bool(scene.restores)
         self.outcome.events, self.outcome.results = len(state.orders), len(state.results)
