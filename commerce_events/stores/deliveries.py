@@ -15,10 +15,11 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
+from django.db import DatabaseError
 
 from commerce_events import identity
 from commerce_events.bus import sql
-from commerce_events.bus.failures import summary
+from commerce_events.bus.failures import is_transient, summary
 from commerce_events.exceptions import ContractError
 from commerce_events.stores.adapter import BodyError, Headers, Reading
 from commerce_events.stores.conf import Store
@@ -97,12 +98,24 @@ def take(store: Store, headers: Headers, raw: bytes, now: datetime, is_paused: b
     try:
         return settled(lambda number: _taken(store, headers, raw, said, now, is_paused, number))
     except ContractError as error:  # the transaction was taken back; the delivery is not lost with it
-        broken = Heard(said.readings, said.name, "contract_broken", str(error))
+        broken = Heard(said.readings, said.name, *_fault(store.source, error))
+    except Exception as error:
+        if is_transient(error) or isinstance(error, DatabaseError):
+            raise
+        broken = Heard(said.readings, said.name, *_fault(store.source, error))
     try:
         return settled(lambda number: _taken(store, headers, raw, broken, now, False, number))
     except ContractError:  # it is the store's own id that cannot be stored
         broken = replace(broken, name=None)
     return settled(lambda number: _taken(store, headers, raw, broken, now, False, number))
+
+
+def _fault(source: str, error: Exception) -> tuple[str, str]:
+    """Why a delivery cannot be used: what its events break, or what nobody foresaw, without a value of it."""
+    if isinstance(error, ContractError):
+        return "contract_broken", str(error)
+    log.error("store %s: a delivery cannot be used: %s", source, summary(error))
+    return "adapter_failed", summary(error)
 
 
 def _taken(
@@ -180,11 +193,14 @@ def redo(verdict: Verdict, by: str, now: datetime) -> str:
 
     try:
         return settled(work)
-    except ContractError as error:
+    except Exception as error:  # one delivery must not stop those behind it
+        if is_transient(error) or isinstance(error, DatabaseError):
+            raise
+        reason, detail = _fault(verdict.delivery.source, error)
         Delivery.objects.filter(pk=verdict.delivery.pk).update(
-            state=Delivery.State.SET_ASIDE, reason="contract_broken", detail=str(error)[:500]
+            state=Delivery.State.SET_ASIDE, reason=reason, detail=detail[:500]
         )
-        return "contract_broken"
+        return reason
 
 
 def discard(deliveries: Sequence[Delivery], by: str, now: datetime) -> int:

@@ -42,13 +42,13 @@ def tell(source: str, snapshot: Snapshot, now: datetime) -> Events:
     missing = difference(source, snapshot, known, now)
     if missing.emitted == known:
         return ()
+    if missing.events:  # first, because it checks them: what breaks the contract may not be fit to be kept either
+        publish_locked(missing.events)
     text = orjson.dumps(missing.emitted.as_json()).decode()
     if rows:
         sql.update(StoreOrder, ("emitted", "updated_at"), [(rows[0][0], text, now)])
     else:
         sql.insert(StoreOrder, _COLUMNS, [(digest, source, snapshot.order_id, text, now)])
-    if missing.events:
-        publish_locked(missing.events)
     note(source, snapshot.order_id, missing.notices, now)
     return missing.events
 

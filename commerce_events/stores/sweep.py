@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import DatabaseError
+
 from commerce_events import identity
 from commerce_events.bus.failures import is_transient, summary
 from commerce_events.exceptions import CommerceEventsError, ContractError
@@ -104,10 +106,13 @@ def _use(source: str, reading: Reading, now: datetime, swept: Swept) -> None:
     swept.readings += 1
     try:
         swept.events += settled(lambda _: use(source, [reading], now))
-    except ContractError as error:
+    except Exception as error:  # recorded as a notice: one order must not stop those behind it
+        if is_transient(error) or isinstance(error, DatabaseError):
+            raise
         order_id = reading.order_id if isinstance(reading, Snapshot) else ""
         swept.broken += 1
-        note(source, order_id, [Notice(code="contract_broken", about=str(error))], now)
+        why = str(error) if isinstance(error, ContractError) else summary(error)
+        note(source, order_id, [Notice(code="contract_broken", about=why)], now)
 
 
 def _failed(known: Sweep, error: Exception, now: datetime) -> None:

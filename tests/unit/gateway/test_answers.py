@@ -82,6 +82,27 @@ def test_200_what_would_break_the_contract_is_set_aside_whole(database: Any, del
     assert [(kept.reason, kept.name) for kept in Delivery.objects.all()] == [("contract_broken", "d1")]
 
 
+@pytest.mark.parametrize("seats", [10**10, 10**20, 10**400])
+def test_200_a_number_beyond_measure_is_set_aside(database: Any, deliver: Deliver, seats: int) -> None:
+    body = {"orders": [{**order_of("77"), "quantity": seats}]}
+    assert outcome(deliver(body, delivery="d1")) == (200, "set_aside")
+    assert told() == []
+    assert [(kept.reason, kept.name) for kept in Delivery.objects.all()] == [("contract_broken", "d1")]
+
+
+def test_200_what_nobody_foresaw_in_an_order_is_set_aside(
+    database: Any, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise KeyError("learner@example.com")
+
+    monkeypatch.setattr("commerce_events.stores.orders.difference", fails)
+    assert outcome(deliver(orders("77"), delivery="d1")) == (200, "set_aside")
+    (kept,) = Delivery.objects.all()
+    assert kept.reason == "adapter_failed"
+    assert "KeyError" in kept.detail and "learner@example.com" not in kept.detail
+
+
 @pytest.mark.parametrize("text", ["\0", "\ud800", "x" * 70_000])
 def test_200_a_text_that_this_database_cannot_hold_is_set_aside(database: Any, deliver: Deliver, text: str) -> None:
     nobody = {**order_of(text), "email": ""}

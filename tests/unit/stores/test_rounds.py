@@ -265,6 +265,21 @@ def test_a_rehearsal_counts_and_writes_nothing(database: Any, shops: dict[str, S
 # ---------------------------------------------------------------------------------------------- paused, and settled
 
 
+def test_one_delivery_that_nobody_can_use_holds_up_none_behind_it(
+    database: Any, shops: dict[str, Shop], work: Callable[[], int], clock: Clock
+) -> None:
+    sources.say("shop", "paused", "the tests")
+    for number, seats in enumerate((10**20, 1)):
+        raw = json.dumps({"orders": [{**order_of(f"7{number}"), "quantity": seats}]}).encode()
+        deliveries.take(conf.stores()["shop"], {}, raw, clock(), is_paused=True)
+    sources.say("shop", "running", "the tests")
+    work()
+    assert [(kept.state, kept.reason) for kept in Delivery.objects.order_by("pk")] == [
+        ("set_aside", "contract_broken"), ("done", ""),
+    ]  # fmt: skip
+    assert len(told()) == 1
+
+
 def test_what_came_while_a_store_was_paused_is_used_in_its_order_when_it_goes_on(
     database: Any, shops: dict[str, Shop], clock: Clock, work: Callable[[], int]
 ) -> None:
