@@ -220,9 +220,9 @@ class Run:
         (self.folder / "run.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
-def repeat(seed: int) -> str:
+def repeat(seed: int, bug: str = "") -> str:
     """The command that makes a run again."""
-    return f"make chaos RUNS=1 SEED={seed}"
+    return f"make chaos RUNS=1 SEED={seed}" + (f" ARGS='--bug \"{bug}\"'" if bug else "")
 
 
 def one(engines: Engines, plan: Plan, evidence: Path, say: Callable[[str], Any], bug: str = "") -> Outcome:
@@ -232,7 +232,7 @@ def one(engines: Engines, plan: Plan, evidence: Path, say: Callable[[str], Any],
     outcome = Run(engines, plan, folder, bug).make()
     say(str(outcome))
     if outcome.violations:
-        say(f"  evidence: {folder}\n  again: {repeat(plan.seed)}")
+        say(f"  evidence: {folder}\n  again: {repeat(plan.seed, bug)}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
     return outcome
