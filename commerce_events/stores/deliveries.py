@@ -21,11 +21,11 @@ from commerce_events import identity
 from commerce_events.bus import sql
 from commerce_events.bus.failures import is_transient, summary
 from commerce_events.exceptions import ContractError
-from commerce_events.stores.adapter import BodyError, Headers, Reading
+from commerce_events.stores.adapter import Ask, BodyError, Headers, Reading
 from commerce_events.stores.conf import Store
 from commerce_events.stores.models import Delivery
 from commerce_events.stores.orders import note
-from commerce_events.stores.readings import use
+from commerce_events.stores.readings import rehearsed, use
 from commerce_events.stores.snapshot import Notice
 from commerce_events.stores.transactions import settled
 
@@ -166,17 +166,38 @@ class Verdict:
 
     delivery: Delivery
     said: Heard
+    events: int = 0  # where it was tried
 
     @property
     def is_usable(self) -> bool:
-        """Whether it can be used now, as far as reading it shows."""
+        """Whether it can be used now, as far as reading it shows, or trying it."""
         return not self.said.reason
+
+    def __str__(self) -> str:
+        if not self.is_usable:
+            return f"{self.said.reason}: {self.said.detail}"
+        asks = sum(isinstance(reading, Ask) for reading in self.said.readings)
+        return f"can be used: {self.events} new events, {asks} questions to the store"
 
 
 def judged(store: Store, delivery: Delivery) -> Verdict:
     """Read a kept delivery again, and change nothing."""
     headers: Mapping[str, str] = orjson.loads(delivery.headers or "{}")
     return Verdict(delivery, heard(store, headers, bytes(delivery.raw or b"")))
+
+
+def tried(store: Store, delivery: Delivery, now: datetime) -> Verdict:
+    """Read a kept delivery and write what it says, which is taken back: what may still break is found."""
+    verdict = judged(store, delivery)
+    if not verdict.is_usable:
+        return verdict
+    try:
+        return replace(verdict, events=rehearsed(store.source, verdict.said.readings, now))
+    except Exception as error:  # it is the answer
+        if is_transient(error) or isinstance(error, DatabaseError):
+            raise
+        reason, detail = _fault(store.source, error)
+        return replace(verdict, said=replace(verdict.said, reason=reason, detail=detail))
 
 
 def redo(verdict: Verdict, by: str, now: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from commerce_events.stores.adapter import Ask, Reading
 from commerce_events.stores.models import OpenAsk
 from commerce_events.stores.orders import tell
 from commerce_events.stores.snapshot import Snapshot
+from commerce_events.stores.transactions import settled
 
 _COLUMNS = ("digest", "source", "kind", "ask_id", "times", "attempts", "reason", "due_at", "created_at")
 
@@ -32,13 +33,19 @@ def use(source: str, readings: Iterable[Reading], now: datetime) -> int:
     return events
 
 
-def rehearsed(source: str, readings: Iterable[Reading], now: datetime) -> int:
-    """How many events would go out; nothing is written."""
-    with transaction.atomic(), script.gathered():
+def rehearsed(source: str, readings: Sequence[Reading], now: datetime) -> int:
+    """How many events would go out: all is written and taken back, so that it fails where it would fail.
+
+    Raises:
+        ContractError: an event would break the contract, or holds a text that cannot be stored.
+    """
+    def work(_: int) -> int:
         events = use(source, readings, now)
-        script.forget()
+        script.flush()
         transaction.set_rollback(True)
-    return events
+        return events
+
+    return settled(work)
 
 
 def remember(source: str, ask: Ask, now: datetime) -> None:

@@ -91,8 +91,7 @@ class Command(CommerceCommand):
         (facts,) = overview.deliveries([row])
         store = conf.stores().get(row.source)
         if store is not None and row.raw is not None:
-            said = deliveries.judged(store, row).said
-            facts["now"] = said.reason or ", ".join(sorted(type(reading).__name__ for reading in said.readings))
+            facts["now"] = str(deliveries.tried(store, row, _now()))
         if options["bytes"]:
             raw = bytes(row.raw or b"")
             facts |= {"headers": row.headers, "raw": raw.decode("utf-8", "backslashreplace")}
@@ -121,8 +120,11 @@ class Command(CommerceCommand):
                 raise OperatorError(
                     f"no store is called {row.source!r}", hint="Put it back, or discard its deliveries."
                 )
-            verdict = deliveries.judged(known[row.source], row)
-            left = deliveries.redo(verdict, _by(options), _now()) if options["yes"] else verdict.said.reason
+            store = known[row.source]
+            if options["yes"]:
+                left = deliveries.redo(deliveries.judged(store, row), _by(options), _now())
+            else:
+                left = deliveries.tried(store, row, _now()).said.reason
             still += bool(left)
             records += overview.deliveries([row])
             records[-1]["state"] = left or ("done" if options["yes"] else "can be used")
