@@ -49,6 +49,8 @@ class Adapter(Protocol):
     """One source of one kind of store.
 
     One whose store signs with a key that it publishes says so by ``has_public_keys = True``: it needs no secret.
+    One that has no address or key of its API says so by ``can_be_asked = False``: it is not swept.
+    One that can tell from a secret that it signs nothing has ``check_secrets(secrets)``, which raises OperatorError.
     """
 
     def __init__(self, source: str, options: Options) -> None:

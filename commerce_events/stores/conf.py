@@ -50,6 +50,16 @@ class Store:
     rate: int
     sweep: float
 
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether its adapter knows its API; one that says nothing does."""
+        return bool(getattr(self.adapter, "can_be_asked", True))
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether it is asked by itself what has changed."""
+        return self.sweep > 0 and self.can_be_asked
+
 
 @cache
 def stores() -> dict[str, Store]:

@@ -34,7 +34,7 @@ def add(parser: CommandParser) -> None:
     seeing = actions.add_parser("seen", help="notices that a person has seen")
     asking = actions.add_parser("asks", help="questions to stores that are open, the oldest first")
     sweeping = actions.add_parser("sweep", help="ask stores now what has changed")
-    sweeping.add_argument("source", nargs="?", metavar="STORE", help="its slug; without it, every store")
+    sweeping.add_argument("source", nargs="?", metavar="STORE", help="its slug; without it, every store that is swept")
     sweeping.add_argument(
         "--since", type=_time, metavar="TIME",
         help="instead of where the last sweep ended; ISO 8601, in UTC if it names no zone",

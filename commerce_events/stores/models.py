@@ -114,6 +114,7 @@ class Sweep(models.Model):
     digest = DigestField(unique=True)  # of the source
     source = models.CharField(max_length=32)
     since = models.DateTimeField()  # everything that changed before was heard of
+    ended_at = models.DateTimeField(null=True)  # the last one that did not fail; none yet
     due_at = models.DateTimeField()
     attempts = models.IntegerField(default=0)  # that failed since the last one that did not
     reason = models.CharField(max_length=255, default="", blank=True)

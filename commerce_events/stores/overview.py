@@ -63,7 +63,8 @@ def stores(configured: dict[str, Store]) -> Iterator[dict[str, Any]]:
             "state": str(states.get(source, Source.State.RUNNING)), "waiting": received.get(source, 0),
             "set_aside": aside.get(source, 0), "asks": count, "oldest_ask": moment(oldest),
             "notices": notices.get(source, 0),
-            "swept_until": moment(swept.since) if swept else None, "trouble": swept.reason if swept else "",
+            "swept_until": moment(swept.since) if swept and swept.ended_at else None,
+            "trouble": "cannot be asked" if store and not store.can_be_asked else swept.reason if swept else "",
         }  # fmt: skip
 
 

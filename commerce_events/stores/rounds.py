@@ -95,6 +95,9 @@ class Rounds:
             if rest(0.0):
                 raise _Over
 
+        for store in self.stores.values():
+            if store.sweep > 0 and not store.can_be_asked:
+                log.warning("store %s is not swept: it has no address or key of an API", store.source)
         self._at_each_step, wait = step, 0.0
         while not rest(wait):
             try:

@@ -67,6 +67,7 @@ class SignedJson:
     def __init__(self, source: str, options: Options) -> None:
         self.source = source
         self.options = SignedJsonOptions.of(source, options)
+        self.can_be_asked = bool(self.options.orders_url)
 
     def verify(self, headers: Headers, raw: bytes, secrets: Sequence[str], now: datetime) -> None:
         said = [headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")]

@@ -15,7 +15,7 @@ from django.db import DatabaseError
 
 from commerce_events import identity
 from commerce_events.bus.failures import is_transient, summary
-from commerce_events.exceptions import CommerceEventsError, ContractError
+from commerce_events.exceptions import CommerceEventsError, ContractError, OperatorError, TransientError
 from commerce_events.stores.adapter import Ask, Reading
 from commerce_events.stores.asks import pause
 from commerce_events.stores.conf import Store
@@ -52,7 +52,7 @@ def _digest(source: str) -> bytes:
 
 def is_due(store: Store, now: datetime) -> bool:
     """Whether it is time to sweep."""
-    return store.sweep > 0 and row(store.source, now).due_at <= now
+    return store.is_swept and row(store.source, now).due_at <= now
 
 
 def sweep(
@@ -85,7 +85,7 @@ def sweep(
             _failed(known, error, clock())
         raise
     if since is None or since <= known.since:
-        known.since = began
+        known.since = known.ended_at = began
     known.due_at, known.attempts, known.reason = began + timedelta(seconds=store.sweep), 0, ""
     known.save()
     if swept.events:
@@ -98,7 +98,11 @@ def _count(store: Store, reading: Reading, now: datetime, swept: Swept) -> None:
     try:
         readings = store.adapter.fetch(reading) if isinstance(reading, Ask) else [reading]
         swept.events += rehearsed(store.source, readings, now)
-    except ContractError:
+    except (TransientError, OperatorError):
+        raise
+    except Exception as error:  # counted: as it would be told of in a notice
+        if is_transient(error) or isinstance(error, DatabaseError):
+            raise
         swept.broken += 1
 
 

@@ -67,6 +67,7 @@ class UnifiedEcommerce:
     def __init__(self, source: str, options: Options) -> None:
         self.source = source
         self.options = UnifiedEcommerceOptions.of(source, options)
+        self.can_be_asked = bool(self.options.orders_url)
 
     def verify(self, headers: Headers, raw: bytes, secrets: Sequence[str], now: datetime) -> None:
         """The key stands in the body, so the body is parsed first: the gateway's limit of its size holds before."""

@@ -25,6 +25,7 @@ class Saleor:
     def __init__(self, source: str, options: Options) -> None:
         self.source = source
         self.options = SaleorOptions.of(source, options)
+        self.can_be_asked = self.options.has_api
         self._url = self.options.url.rstrip("/")
         self.has_public_keys = bool(self.options.jwks or self._url)
         self._keys = Keys(self.options.jwks or None, self._published if self._url else None)

@@ -31,6 +31,7 @@ class Shopify:
     def __init__(self, source: str, options: Options) -> None:
         self.source = source
         self.options = ShopifyOptions.of(source, options)
+        self.can_be_asked = self.options.has_api
 
     def verify(self, headers: Headers, raw: bytes, secrets: Sequence[str], now: datetime) -> None:
         """One app's secret signs for every shop that has the app: a request that names another shop is not ours."""

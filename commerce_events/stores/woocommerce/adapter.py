@@ -29,6 +29,7 @@ class WooCommerce:
     def __init__(self, source: str, options: Options) -> None:
         self.source = source
         self.options = WooCommerceOptions.of(source, options)
+        self.can_be_asked = self.options.has_api
 
     def verify(self, headers: Headers, raw: bytes, secrets: Sequence[str], now: datetime) -> None:
         given = headers.get("x-wc-webhook-signature")

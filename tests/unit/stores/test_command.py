@@ -15,6 +15,8 @@ from commerce_events.stores import conf, deliveries
 from commerce_events.stores.models import Delivery, Notice
 from commerce_events.stores.orders import note
 from commerce_events.stores.snapshot import Notice as Said
+from tests.unit.stores import tiny
+from tests.unit.stores.conftest import STORES
 from tests.unit.stores.tiny import Shop, Tiny, order_of, picture
 from tests.unit.stores.told import kinds, told
 
@@ -172,6 +174,61 @@ def test_a_sweep_by_hand_is_dry_and_may_go_further_back(sqlite: Any, shops: dict
     assert code("sweep", "nobody") == 3
     shops["shop"].is_away = True
     assert code("sweep", "shop", "--yes") == 7
+
+
+def test_a_sweep_of_all_goes_on_behind_a_store_that_fails(
+    sqlite: Any, shops: dict[str, Shop], settings: Any
+) -> None:
+    never = {**STORES["shop"], "SWEEP": 0}
+    stores = dict.fromkeys(("away", "locked", "shop"), STORES["shop"]) | {"never": never}
+    settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, "STORES": stores}
+    for name in stores:
+        tiny.SHOPS[name] = Shop()
+        tiny.SHOPS[name].sell("77")
+    tiny.SHOPS["away"].is_away = tiny.SHOPS["locked"].is_locked = True
+    out = io.StringIO()
+    with pytest.raises(CommandError, match=r"2 of 3 .*\nLook at the key") as error:
+        call_command("commerce_stores", "sweep", "--yes", "--format", "json", stdout=out, skip_checks=True)
+    assert error.value.returncode == 3
+    assert [(row["source"], row["done"], row["trouble"]) for row in json.loads(out.getvalue())] == [
+        ("away", False, "the store does not answer"), ("locked", False, "the store refuses our key"),
+        ("shop", True, ""),
+    ]  # fmt: skip
+    assert [key for key, _ in told()] == ["shop:77"]
+    tiny.SHOPS["locked"].is_locked = False
+    assert code("sweep", "--yes") == 7
+    (shown,) = records("sweep", "never", "--yes")
+    assert shown["done"]
+
+
+def test_a_store_that_cannot_be_asked_is_not_swept_and_says_so(
+    sqlite: Any, shops: dict[str, Shop], settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    mute = {"KIND": "woocommerce", "SECRETS": ["the-secret-of-the-mute-one"]}
+    settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, "STORES": {**STORES, "mute": mute}}
+    shops["other"].is_away = True
+    for _ in range(2):
+        run("work", "--until-idle")
+    assert [line for line in caplog.messages if "mute" in line] == [
+        "store mute is not swept: it has no address or key of an API"
+    ] * 2
+    shown = {row["source"]: (row["swept_until"] is not None, row["trouble"]) for row in records("list")}
+    assert shown == {
+        "mute": (False, "cannot be asked"), "other": (True, ""), "shop": (True, ""),
+    }  # fmt: skip
+    assert code("sweep", "mute") == 3
+
+
+def test_a_store_was_swept_until_nothing_before_it_was_swept_once(sqlite: Any, shops: dict[str, Shop]) -> None:
+    shops["shop"].sell("77")
+    shops["shop"].is_away = True
+    assert code("sweep", "shop", "--yes") == 7
+    shown = {row["source"]: row for row in records("list")}["shop"]
+    assert (shown["swept_until"], shown["trouble"]) == (None, "the store does not answer")
+    shops["shop"].is_away = False
+    run("sweep", "shop", "--yes")
+    shown = {row["source"]: row for row in records("list")}["shop"]
+    assert shown["swept_until"] and not shown["trouble"]
 
 
 def test_work_ends_when_nothing_is_left(sqlite: Any, shops: dict[str, Shop]) -> None:

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
 from commerce_events.bus.health import Health
-from commerce_events.exceptions import OperatorError
+from commerce_events.exceptions import OperatorError, TransientError
 from commerce_events.listing import listed
 from commerce_events.management.command import CommerceCommand
 from commerce_events.management.progress import Progress
@@ -47,7 +47,7 @@ To pause or stop a store: manage.py commerce_sources.
 exit codes:
 """ + "\n".join(f"  {code}  {text}" for code, text in EXIT.items())
 KEPT = (Delivery.State.SET_ASIDE, Delivery.State.RECEIVED)
-SWEPT = ("source", "since", "readings", "events", "broken", "done")
+SWEPT = ("source", "since", "readings", "events", "broken", "done", "trouble")
 
 
 class Command(CommerceCommand):
@@ -184,17 +184,26 @@ class Command(CommerceCommand):
             raise OperatorError(
                 f"no store is called {options['source']!r}", hint=f"There are: {', '.join(sorted(known))}."
             )
-        records = []
-        for store in [known[options["source"]]] if options["source"] else known.values():
-            swept = sweep.sweep(
-                store, _now, options["since"], is_dry=not options["yes"], seen=self._counter(store.source)
-            )
+        chosen = [known[options["source"]]] if options["source"] else [each for each in known.values() if each.is_swept]
+        records, troubles = [], []
+        for store in chosen:
+            swept, trouble = sweep.Swept(), None
+            try:
+                swept = sweep.sweep(store, _now, options["since"], not options["yes"], self._counter(store.source))
+            except (OperatorError, TransientError) as error:  # told at the end; the next store may answer
+                trouble = error
+                troubles.append(error)
             records.append({
                 "source": store.source, "since": overview.moment(options["since"]), "readings": swept.readings,
-                "events": swept.events, "broken": swept.broken, "done": options["yes"],
+                "events": swept.events, "broken": swept.broken, "done": options["yes"] and trouble is None,
+                "trouble": str(trouble or ""),
             })  # fmt: skip
-        self._print(records, SWEPT, options, "No store: COMMERCE_EVENTS['STORES'] names them.")
+        self._print(records, SWEPT, options, "No store that is swept: COMMERCE_EVENTS['STORES'] names them.")
         self._dry(options, "--yes has them go out.")
+        if troubles:
+            hints = [error.hint for error in troubles if isinstance(error, OperatorError)]
+            said = [f"{len(troubles)} of {len(chosen)} could not be swept to the end", *(hints or [self.halfway])]
+            raise CommandError("\n".join(dict.fromkeys(said)), returncode=3 if hints else 7)
 
     def _counter(self, source: str) -> Callable[[int], None]:
         def seen(readings: int) -> None:
