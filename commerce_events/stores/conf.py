@@ -118,6 +118,8 @@ def made(source: str, said: Any) -> Store:
         raise OperatorError(
             f"{where} has no list of SECRETS", hint="Such as ['env:SHOP_SECRET'], and two during a rotation."
         )
+    if hasattr(made, "check_secrets"):
+        made.check_secrets(found)
     return Store(source, entries["KIND"], made, found, int(entries["RATE"]), float(entries["SWEEP"]))
 
 

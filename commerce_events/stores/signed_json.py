@@ -69,6 +69,15 @@ class SignedJson:
         self.options = SignedJsonOptions.of(source, options)
         self.can_be_asked = bool(self.options.orders_url)
 
+    def check_secrets(self, secrets: Sequence[str]) -> None:
+        """Refuse what cannot be a key.
+
+        Raises:
+            OperatorError: one is none.
+        """
+        if not all(map(self._key, secrets)):
+            raise self._no_key()
+
     def verify(self, headers: Headers, raw: bytes, secrets: Sequence[str], now: datetime) -> None:
         said = [headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")]
         if not all(said) or not "".join(said).isascii():
@@ -117,9 +126,12 @@ class SignedJson:
         try:
             return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         except (binascii.Error, ValueError):
-            raise OperatorError(
-                f"source {self.source}: a secret is no whsec_ and base64", hint="Such as: openssl rand -base64 32"
-            ) from None
+            raise self._no_key() from None
+
+    def _no_key(self) -> OperatorError:
+        return OperatorError(
+            f"source {self.source}: a secret is no whsec_ and base64", hint="Such as: openssl rand -base64 32"
+        )
 
 
 def _current(order: Part, options: SignedJsonOptions) -> Snapshot:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from commerce_events.exceptions import OperatorError
 from commerce_events.stores.adapter import Ask, BodyError, Headers, Nothing, Options, Reading, SignatureError
 from commerce_events.stores.api import Api
 from commerce_events.stores.parts import Part, parsed
@@ -47,7 +46,10 @@ class Stripe:
         return parsed(raw).id("id")
 
     def read(self, headers: Headers, raw: bytes) -> Sequence[Reading]:
-        return [_asked_by(parsed(raw))]
+        reading = _asked_by(parsed(raw))
+        if isinstance(reading, Ask) and not _ID.fullmatch(reading.id):
+            raise BodyError("an id is no id of Stripe")
+        return [reading]
 
     def fetch(self, ask: Ask) -> Sequence[Reading]:
         session_id = ask.id if ask.kind == "session" else self._session_of(ask)
@@ -102,8 +104,6 @@ class Stripe:
         return self._answer(f"{path}/{named}", **query)
 
     def _answer(self, path: str, **query: Any) -> Part | None:
-        if not self.options.has_api:
-            raise OperatorError(f"source {self.source}: Stripe cannot be asked", hint="Set the option api_key.")
         answer, _ = self._api.get(path, **query)
         return None if answer is None else Part(answer)
 
@@ -114,9 +114,10 @@ def _expand(*fields: str) -> dict[str, list[str]]:
 
 def _asked_by(event: Part) -> Reading:
     """What an event makes us ask."""
-    kind, of = event.text("type"), event.part("data").part("object")
+    kind, of = event.id("type"), event.part("data").part("object")
     if kind not in EVENTS:
         return Nothing(f"an event {kind[:64]}")
+    of.id("object")  # what kind of object it is; there is none where the data are missing
     return _asks(of)
 
 

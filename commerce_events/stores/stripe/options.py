@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from commerce_events.exceptions import OperatorError
 from commerce_events.stores.options import check_url, checked
 
 
@@ -39,8 +40,9 @@ class StripeOptions:
         words = ("ignore", "lms_user_id", "username")
         made = cls(**checked(source, options, asdict(cls()), client_reference_id=words))
         check_url(source, "api_url", made.api_url)
+        if not made.api_key:
+            raise OperatorError(
+                f"source {source}: Stripe cannot be asked, and its events do not hold the order",
+                hint="Set the option api_key: a restricted key that may read.",
+            )
         return made
-
-    @property
-    def has_api(self) -> bool:
-        return bool(self.api_key)

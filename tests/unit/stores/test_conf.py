@@ -33,6 +33,9 @@ def test_secrets_and_options_may_come_from_the_environment(monkeypatch: pytest.M
         ("shop", {**SHOP, "SECRETS": "text"}, "SECRETS"), ("shop", {**SHOP, "SECRETS": ["env:NOT_SET"]}, "NOT_SET"),
         ("shop", {**SHOP, "RATE": -1}, "RATE"), ("shop", {**SHOP, "SWEEP": "daily"}, "SWEEP"),
         ("shop", {**SHOP, "OPTIONS": {"wrong": 1}}, "wrong"), ("shop", "woocommerce", "shop"),
+        ("shop", {"KIND": "signed_json", "SECRETS": ["whsec_c2VjcmV0IHNlY3JldA==", "a secret of words"]}, "whsec_"),
+        ("shop", {"KIND": "signed_json", "SECRETS": ["whsec_"]}, "whsec_"),
+        ("shop", {"KIND": "stripe", "SECRETS": ["whsec_4711471147114711"]}, "Stripe cannot be asked"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_is_refused_and_found_by_a_check(

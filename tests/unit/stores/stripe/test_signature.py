@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from commerce_events.stores.adapter import SignatureError
 from commerce_events.stores.stripe.adapter import Stripe
-from tests.unit.stores.fake_stripe import SECRET, FakeStripe, header
+from tests.unit.stores.fake_stripe import API_KEY, SECRET, FakeStripe, header
 from tests.unit.stores.listening import NOW
 
-HERE = Stripe("shop", {})
+HERE = Stripe("shop", {"api_key": API_KEY})
 secrets = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=40)
 
 
