@@ -9,7 +9,7 @@ between its commit and ``publish`` loses the event, and only the store's sweep f
 """
 from __future__ import annotations
 
-import logging
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import attr
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -25,14 +26,13 @@ from commerce_events import topics, wire
 from commerce_events.avsc import known
 from commerce_events.bus.kafka import REFUSALS, Troubles, made
 from commerce_events.bus.partitions import partition_of
+from commerce_events.bus.seldom import log
 from commerce_events.data import OrderData, RefundData
 from commerce_events.exceptions import CommerceEventsError, ContractError, OperatorError, TransientError
 from commerce_events.registry import Registry
 from commerce_events.validation import validate
 
 __all__ = ["Placed", "StoreClient", "partition_of"]
-
-log = logging.getLogger("commerce_events.kafka")
 
 #: What makes an acknowledged event a safe one; no setting of the caller's goes over it.
 SAFE = {
@@ -43,6 +43,8 @@ SAFE = {
     "topic.metadata.propagation.max.ms": 5000,  # a topic that is not there is told soon
     "log.connection.close": False,
 }
+#: An address of a broker: a name or number, and usually a port.
+_BROKER = re.compile(r"([A-Za-z_]+://)?(\[[0-9A-Fa-f:.%]+\]|[^\s:/@\[\],]+)(:[0-9]{1,5})?")
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE}
 
 Body = Mapping[str, Any]
@@ -69,6 +71,9 @@ class StoreClient:
         source: ``ce_source``, a URI of the service.
         register: register missing schemas; in production a command does it once.
         timeout: seconds until an unanswered publish raises.
+
+    Raises:
+        OperatorError: an address or a setting cannot be right, and no waiting would heal it.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class StoreClient:
         registry_auth: tuple[str, str] | None = None, source: str = "commerce-events/client", register: bool = False,
         timeout: float = 30.0,
     ) -> None:  # fmt: skip
+        _check_addresses(bootstrap, registry_url)
         self.prefix, self.source, self.register, self.timeout = prefix, source, register, timeout
         self.registry = Registry(registry_url, auth=registry_auth)
         self._ids: dict[str, int] = {}
@@ -183,6 +189,27 @@ class StoreClient:
             ask = self.registry.register if self.register else self.registry.look_up
             self._ids[event_type] = ask(topics.subject(topic, event_type), wire.schema_text(event_type))
         return self._ids[event_type]
+
+
+def _check_addresses(bootstrap: Any, registry_url: Any) -> None:
+    brokers = [each.strip() for each in bootstrap.split(",")] if isinstance(bootstrap, str) else [""]
+    if "http" in {each.partition("://")[0].lower().rstrip("s") for each in brokers} or not all(
+        map(_BROKER.fullmatch, brokers)
+    ):
+        raise OperatorError(
+            f"{bootstrap!r} is no address of a broker",
+            hint="Give host:port, several with commas, such as kafka-1:9092,kafka-2:9092.",
+        )
+    try:
+        parts = urlsplit(registry_url)
+        is_right = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except (ValueError, AttributeError):  # a port that is no number, or no text
+        is_right = False
+    if not is_right:
+        raise OperatorError(
+            "the address of the schema registry is no URL",  # not shown: it may hold a password
+            hint="Such as http://registry:8081; Apicurio's ends in /apis/ccompat/v7.",
+        )
 
 
 def _plain(event: Any) -> dict[str, Any]:

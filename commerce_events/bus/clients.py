@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable
 
 from confluent_kafka import Consumer, KafkaError, Producer
@@ -11,36 +9,8 @@ from confluent_kafka.admin import AdminClient
 
 from commerce_events.bus import conf, kafka
 from commerce_events.bus.conf import BusSettings
+from commerce_events.bus.seldom import log
 from commerce_events.registry import Registry
-
-log = logging.getLogger("commerce_events.kafka")
-
-#: Seconds between two lines of one client about one kind of thing.
-SELDOM = 10.0
-
-
-class Seldom(logging.Filter):
-    """Lets one line of each client and kind pass in a while: a broker that is away is worth a line, not 20 a second.
-
-    librdkafka asks every broker anew, and says so, as long as none of them answers.
-    """
-
-    def __init__(self, seconds: float = SELDOM) -> None:
-        super().__init__()
-        self._seconds = seconds
-        self._said: dict[tuple[object, ...], float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """The kind and the client are the first two arguments of librdkafka's lines."""
-        kind = record.args[:2] if isinstance(record.args, tuple) else ()
-        now = time.monotonic()
-        if now - self._said.get(kind, float("-inf")) < self._seconds:
-            return False
-        self._said[kind] = now
-        return True
-
-
-log.addFilter(Seldom())
 
 
 def producer(settings: BusSettings) -> Producer:

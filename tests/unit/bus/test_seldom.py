@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import logging
 
-from commerce_events.bus.clients import Seldom
+from commerce_events.bus.seldom import Seldom
 
 
 def line(kind: str, client: str, text: str = "refused") -> logging.LogRecord:

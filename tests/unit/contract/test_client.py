@@ -32,6 +32,19 @@ ORDER = OrderData(
                          mode="verified", quantity=1)],
 )  # fmt: skip
 
+#: Publishes to a port where nobody listens, for as long as librdkafka would say so a hundred times.
+FLOOD = """
+import sys
+from commerce_events import TransientError
+from commerce_events.bus.client import StoreClient
+from commerce_events.testing import order_paid
+with StoreClient("127.0.0.1:9", sys.argv[1], prefix="flood", register=True, timeout=4) as store:
+    try:
+        store.publish_order_paid(order_paid()["order"])
+    except TransientError as error:
+        print(type(error).__name__)
+"""
+
 
 def client(broker: Any, prefix: str, **more: Any) -> StoreClient:
     said = {"register": True, "timeout": 20, **more}
@@ -115,6 +128,32 @@ def test_a_registry_that_is_away_raises(broker: Any, prefix: str) -> None:
         pytest.raises(TransientError, match="registry"),
     ):
         store.publish_order_paid(ORDER)
+
+
+@pytest.mark.parametrize(("bootstrap", "registry"), [
+    ("localhost:9092", "nonsense"), ("localhost:9092", ""), ("localhost:9092", "http://"), ("localhost:9092", None),
+    ("localhost:9092", "http://localhost:port"), ("localhost:9092", "ftp://localhost"), ("", "http://localhost:8081"),
+    (None, "http://localhost:8081"), ("a:9092,", "http://localhost:8081"), ("a:nine", "http://localhost:8081"),
+    ("http://localhost:9092", "http://localhost:8081"), ("a b", "http://localhost:8081"),
+])  # fmt: skip
+def test_an_address_that_cannot_be_right_is_told_at_once(bootstrap: Any, registry: Any) -> None:
+    with pytest.raises(OperatorError) as refused:
+        StoreClient(bootstrap, registry)
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize("bootstrap", ["kafka", "kafka-1:9092, kafka-2:9092", "[::1]:9092", "SSL://kafka:9093"])
+def test_addresses_that_librdkafka_takes_are_taken(bootstrap: str) -> None:
+    StoreClient(bootstrap, "https://user:secret@registry.example.com/apis/ccompat/v7").close()
+
+
+def test_a_broker_that_is_away_does_not_flood_the_log(broker: Any, prefix: str) -> None:
+    tried = subprocess.run(
+        [sys.executable, "-c", FLOOD, broker.registry_url], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert tried.stdout == "TransientError\n"
+    lines = tried.stderr.splitlines()
+    assert 1 <= len(lines) <= 10, tried.stderr
 
 
 def test_no_setting_of_the_callers_makes_it_unsafe(broker: Any) -> None:
