@@ -103,7 +103,7 @@ def stripe() -> tuple[Adapter, dict[str, str], Any]:
     signed = {"authorization": f"Bearer {API_KEY}", "stripe-version": "1"}
     _, answered, _ = account.get(f"/v1/checkout/sessions/{session['id']}", expand, signed)
     others = {"refunds": account._all("refund"), "disputes": account._all("dispute")}
-    return StripeAnswers("shop", {"client_reference_id": "lms_user_id"}), {}, {
+    return StripeAnswers("shop", {"api_key": API_KEY, "client_reference_id": "lms_user_id"}), {}, {
         "session": answered, "lines": lines, **others,
     }  # fmt: skip
 
