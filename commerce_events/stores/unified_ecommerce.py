@@ -21,6 +21,7 @@ from commerce_events.stores.options import check_url, checked
 from commerce_events.stores.parts import Part, parsed
 from commerce_events.stores.snapshot import Item, Learner, Returned, Reversal, Snapshot
 
+_KINDS, _OTHERS = ("postsale", "postrefund"), ("presale", "test")
 _SOLD = ("fulfilled", "refunded", "partially_refunded")
 _REFUNDED = ("refunded", "partially_refunded")
 
@@ -117,10 +118,12 @@ class UnifiedEcommerce:
         return Part({} if answer is None else answer)
 
     def _reading(self, body: Part) -> Reading:
-        if body.text("type") not in ("postsale", "postrefund"):
-            return Nothing(f"a {body.text('type')[:32]}")
-        order = body.part("data")
-        if order.text("state") not in _SOLD:
+        kind, order = body.id("type"), body.part("data")
+        if kind in _OTHERS:
+            return Nothing(f"a {kind}")
+        if kind not in _KINDS:
+            raise BodyError(f"type is none of {', '.join((*_KINDS, *_OTHERS))}")
+        if order.id("state") not in _SOLD:
             return Nothing("not sold")
         return self._snapshot(order, body.part("user"))
 

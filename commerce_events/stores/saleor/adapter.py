@@ -49,6 +49,7 @@ class Saleor:
             return [Ask(order.id("id"))] if self.options.asks else self._readings(order)
         if "order" in body.fields or body.text("__typename").startswith("Order"):
             raise BodyError("order is missing: may the app manage orders, and is the query ours?")
+        body.id("__typename")  # our query asks for it, whatever the event
         return [Nothing("not about an order")]
 
     def fetch(self, ask: Ask) -> Sequence[Reading]:

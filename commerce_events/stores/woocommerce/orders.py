@@ -76,6 +76,8 @@ def snapshot(order: Part, options: WooCommerceOptions, lookups: Lookups | None =
     if order.has("code") and not order.has("id"):
         # what WordPress renders when the webhook's owner may not read orders, and what it then signs
         raise BodyError("the store signed an error in place of the order: was the owner of the webhook deleted?")
+    if not order.has("line_items"):
+        raise BodyError("line_items is missing: is the webhook one of orders, of the REST API's version 3?")
     lookups = lookups or Lookups()
     lines = order.parts("line_items")
     reversals, notices = _reversals(order, lines, lookups)

@@ -130,9 +130,15 @@ def test_less_than_was_paid_for_a_line_is_an_amount() -> None:
 
 
 def test_a_presale_or_a_test_is_nothing() -> None:
-    for kind in ("presale", "test", ""):
+    for kind in ("presale", "test"):
         (reading,) = At("shop", {}).read({}, sent({**body(kind=kind), "data": {"action": "add"}})[1])
         assert isinstance(reading, Nothing)
+
+
+@pytest.mark.parametrize("said", [{}, {"type": "zzz"}, {"type": "postsale"}, {"type": "postsale", "data": {}}])
+def test_a_body_that_says_nothing_is_set_aside(said: dict[str, Any]) -> None:
+    with pytest.raises(BodyError):
+        At("shop", {}).read({}, sent({"system_key": KEY, **said})[1])
 
 
 @pytest.mark.parametrize("state", ["pending", "canceled", "declined", "errored", "review"])

@@ -641,7 +641,7 @@ def test_a_signed_error_in_place_of_the_order_is_set_aside(shop: FakeWooCommerce
 
 
 def test_an_order_of_the_legacy_api_is_set_aside(shop: FakeWooCommerce) -> None:
-    with pytest.raises(BodyError, match="id is not an id"):
+    with pytest.raises(BodyError, match="line_items is missing"):
         read(shop.signed(json.dumps({"order": {"id": 4}}).encode()))
 
 
@@ -653,6 +653,13 @@ def test_a_deleted_order_is_told_to_a_person(shop: FakeWooCommerce, api: dict[st
     del shop.orders[order_id]
     assert here.hear(gone).codes == ["order_gone"]
     assert len(here.events) == 1
+
+
+@pytest.mark.parametrize("body", [b'{"id": 4}', b"{}", b'{"id": 4, "status": "processing", "line_items": null}'])
+def test_a_body_that_is_no_order_is_set_aside(shop: FakeWooCommerce, api: dict[str, Any], body: bytes) -> None:
+    for options in ({}, api):
+        with pytest.raises(BodyError):
+            WooCommerce("shop", options).read(*shop.signed(body))
 
 
 def test_webhooks_that_are_not_of_orders_say_nothing(shop: FakeWooCommerce) -> None:

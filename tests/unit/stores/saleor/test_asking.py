@@ -28,7 +28,7 @@ def test_the_default_payload_cannot_be_used_and_says_what_is_missing(shop: FakeS
 
 
 @pytest.mark.parametrize("body", [
-    {"__typename": "OrderUpdated", "order": None}, {"__typename": "OrderPaid"}, {"order": []}, {"order": {}}, [], 1,
+    {"__typename": "OrderUpdated", "order": None}, {"__typename": "OrderPaid"}, {"order": []}, {"order": {}}, [], 1, {},
     {"order": {"id": "1", "lines": [], "status": "UNFULFILLED"}},
 ])  # fmt: skip
 def test_a_body_without_the_order_is_set_aside(shop: FakeSaleor, body: Any) -> None:
