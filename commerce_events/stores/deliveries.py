@@ -50,6 +50,8 @@ _STATES = {
     Outcome.DONE: Delivery.State.DONE.value, Outcome.SET_ASIDE: Delivery.State.SET_ASIDE.value,
     Outcome.WAITS: Delivery.State.RECEIVED.value,
 }  # fmt: skip
+#: Why a delivery is set aside.
+REASONS = ("body_invalid", "contract_broken", "adapter_failed")
 _SETTLED = (Delivery.State.DONE, Delivery.State.DISCARDED)
 
 

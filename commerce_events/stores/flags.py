@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from datetime import UTC, datetime
 
 from django.core.management.base import CommandParser
 
 from commerce_events.management.command import add_format, whole_number
+from commerce_events.stores.deliveries import REASONS
 from commerce_events.stores.models import Delivery
 
 
@@ -28,7 +30,9 @@ def add(parser: CommandParser) -> None:
     showing.add_argument("--show-personal-data", action="store_true", help="needed for --bytes: they name a buyer")
     redoing = actions.add_parser("redo", help="use deliveries now, after what was wrong with them was mended")
     discarding = actions.add_parser("discard", help="give deliveries up, and forget their bytes")
-    discarding.add_argument("--because", required=True, metavar="TEXT", help="for the record; nobody's name")
+    discarding.add_argument(
+        "--because", required=True, type=_words, metavar="TEXT", help="for the record; nobody's name"
+    )
     noticing = actions.add_parser("notices", help="what a person should see, the newest first")
     noticing.add_argument("--seen", action="store_true", help="those that were seen, too")
     seeing = actions.add_parser("seen", help="notices that a person has seen")
@@ -48,12 +52,21 @@ def add(parser: CommandParser) -> None:
     for each in (keeping, redoing, discarding, noticing, seeing, asking):
         each.add_argument("--source", metavar="STORE", help="of this store alone")
     for each in (keeping, redoing, discarding):
-        each.add_argument("--reason", help="only those set aside for this reason, e.g. contract_broken")
+        each.add_argument("--reason", choices=REASONS, help="only those set aside for this reason")
     for each in (keeping, noticing, asking):
         each.add_argument("--limit", type=whole_number(1), default=100, help="so many at most (default 100)")
     add_format(listing, working, keeping, showing, redoing, discarding, noticing, seeing, asking, sweeping)
 
 
 def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time of ISO 8601, such as 2026-01-31T00:00:00Z") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _words(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("say why, in a few words")
+    return text.strip()

@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from commerce_events.stores import conf, deliveries
+from commerce_events.stores.management.commands.commerce_stores import Command
 from commerce_events.stores.models import Delivery, Notice
 from commerce_events.stores.orders import note
 from commerce_events.stores.snapshot import Notice as Said
@@ -229,6 +230,32 @@ def test_a_store_was_swept_until_nothing_before_it_was_swept_once(sqlite: Any, s
     run("sweep", "shop", "--yes")
     shown = {row["source"]: row for row in records("list")}["shop"]
     assert shown["swept_until"] and not shown["trouble"]
+
+
+@pytest.mark.parametrize(("said", "words"), [
+    (("sweep", "shop", "--since", "yesterday"), "'yesterday' is no time of ISO 8601, such as 2026-"),
+    (("discard", "1", "--because", " "), "say why"),
+    (("redo", "--all", "--reason", "nosuch"), "contract_broken"),
+    (("redo", "1", "--all"), "numbers or --all, not both"),
+    (("redo",), "say which"),
+])  # fmt: skip
+def test_a_wrong_command_line_ends_with_2_and_says_what_is_right(
+    kept: None, said: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        Command().run_from_argv(["manage.py", "commerce_stores", *said])
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_what_is_not_there_is_said_in_its_own_words(kept: None) -> None:
+    for action in ("deliveries", "notices", "asks"):
+        assert code(action, "--source", "nosuch") == 3
+    note("gone", "1", [Said(code="refund_bounced")], NOW)
+    assert len(records("notices", "--source", "gone")) == 1
+    for action, word in (("seen", "notices"), ("redo", "deliveries")):
+        with pytest.raises(CommandError, match=f"not among the {word}"):
+            run(action, "999")
 
 
 def test_work_ends_when_nothing_is_left(sqlite: Any, shops: dict[str, Shop]) -> None:

@@ -155,14 +155,16 @@ class Command(CommerceCommand):
 
     def _chosen(self, rows: QuerySet[Any], options: dict[str, Any]) -> Sequence[Any]:
         if bool(options["ids"]) == options["all"]:
-            raise CommandError("say which: numbers, or --all", returncode=2)
+            wrong = "numbers or --all, not both" if options["all"] else "say which: numbers, or --all"
+            raise CommandError(wrong, returncode=2)
         rows = _of(rows.order_by("pk"), options)
         chosen = list(rows.filter(pk__in=options["ids"]) if options["ids"] else rows)
         missing = sorted(set(options["ids"]) - {row.pk for row in chosen})
         if missing:
+            kinds, why = ("notices", "seen") if rows.model is Notice else ("deliveries", "settled")
             raise OperatorError(
-                f"not among those that wait: {', '.join(map(str, missing))}",
-                hint="They are settled, or of another store.",
+                f"not among the {kinds} that wait for a person: {', '.join(map(str, missing))}",
+                hint=f"They were {why}, are of another store, or never were. `commerce_stores {kinds}` lists them.",
             )
         return chosen
 
@@ -227,6 +229,11 @@ class Command(CommerceCommand):
 
 
 def _of(rows: QuerySet[Any], options: dict[str, Any]) -> QuerySet[Any]:
+    source = options.get("source")
+    if source and source not in conf.stores() and not rows.filter(source=source).exists():
+        raise OperatorError(
+            f"no store is called {source!r}", hint=f"There are: {', '.join(sorted(conf.stores())) or 'none'}."
+        )
     for name in ("source", "reason"):
         if options.get(name):
             rows = rows.filter(**{name: options[name]})
