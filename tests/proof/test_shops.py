@@ -97,7 +97,7 @@ def ways(request: pytest.FixtureRequest, settings: Any) -> Iterator[list[Way]]:
         settings.COMMERCE_GATEWAY = {}
         settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, "STORES": {
             way.source: {
-                "KIND": way.story.kind, "SECRETS": [SECRET],
+                "KIND": way.story.kind, "SECRETS": [] if way.story.kind == "saleor" else [SECRET],
                 "OPTIONS": way.story.options(stack.enter_context(served(way.story.fake))),
             } for way in made
         }}  # fmt: skip
