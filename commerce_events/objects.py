@@ -42,6 +42,21 @@ def to_dict(event: Any) -> dict[str, Any]:
             for name, convert in _outward(event.__class__)}  # fmt: skip
 
 
+def body(argument: str, event: Any) -> dict[str, Any]:
+    """The body ``{argument: {...}}`` of what a caller gives: the attrs object, its fields, or a body already.
+
+    Raises:
+        ContractError: a time has no zone; ``path`` begins with the argument, as that of ``validate``.
+    """
+    if not attr.has(type(event)):
+        given = dict(event)
+        return given if given.keys() == {argument} else {argument: given}
+    try:
+        return {argument: to_dict(event)}
+    except ContractError as error:
+        raise ContractError(error.message, path=f"{argument}.{error.path}", hint=error.hint) from None
+
+
 def from_dict(event_type: str, body: dict[str, Any]) -> Any:
     """The attrs object of a decoded and validated body, ``{"order": {...}}``."""
     row = known(event_type)

@@ -24,7 +24,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid5
 
-import attr
 from django.db import connection
 from django.dispatch import Signal
 
@@ -33,6 +32,7 @@ from commerce_events.avsc import known
 from commerce_events.bus import inbox, outbox
 from commerce_events.data import OrderData, RefundData
 from commerce_events.exceptions import ContractError, OperatorError
+from commerce_events.objects import body as body_of
 from commerce_events.validation import validate
 
 __all__ = ["Published", "publish", "publish_order_paid", "publish_order_refunded", "published"]
@@ -60,26 +60,26 @@ def publish_order_paid(order: OrderData | Mapping[str, Any]) -> Published:
     """Publish that the money for an order's lines is secured, if the current transaction is committed.
 
     Arguments:
-        order: the object, or its fields as a dictionary.
+        order: the object, its fields as a dictionary, or a body ``{"order": {...}}``.
 
     Raises:
         ContractError: the order breaks the contract; nothing was written.
         OperatorError: there is no transaction; see :func:`publish`.
     """
-    return publish(topics.ORDER_PAID_TYPE, {"order": _plain(order)})
+    return publish(topics.ORDER_PAID_TYPE, body_of("order", order))
 
 
 def publish_order_refunded(refund: RefundData | Mapping[str, Any]) -> Published:
     """Publish that some or all of an order was reversed, if the current transaction is committed.
 
     Arguments:
-        refund: the object, or its fields as a dictionary.
+        refund: the object, its fields as a dictionary, or a body ``{"refund": {...}}``.
 
     Raises:
         ContractError: the refund breaks the contract; nothing was written.
         OperatorError: there is no transaction; see :func:`publish`.
     """
-    return publish(topics.ORDER_REFUNDED_TYPE, {"refund": _plain(refund)})
+    return publish(topics.ORDER_REFUNDED_TYPE, body_of("refund", refund))
 
 
 def publish(event_type: str, body: Mapping[str, Any]) -> Published:
@@ -163,7 +163,3 @@ def _in_a_transaction() -> bool:
         return False
     blocks = connection.atomic_blocks
     return not blocks or not all(getattr(block, "_from_testcase", False) for block in blocks)
-
-
-def _plain(event: Any) -> dict[str, Any]:
-    return wire.to_dict(event) if attr.has(type(event)) else dict(event)

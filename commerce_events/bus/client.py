@@ -19,7 +19,6 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import attr
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from commerce_events import topics, wire
@@ -29,6 +28,7 @@ from commerce_events.bus.partitions import partition_of
 from commerce_events.bus.seldom import log
 from commerce_events.data import OrderData, RefundData
 from commerce_events.exceptions import CommerceEventsError, ContractError, OperatorError, TransientError
+from commerce_events.objects import body as body_of
 from commerce_events.registry import Registry
 from commerce_events.validation import validate
 
@@ -96,17 +96,17 @@ class StoreClient:
         """Publish that an order was paid. See :meth:`publish`.
 
         Arguments:
-            order: the object, or its fields as a dictionary.
+            order: the object, its fields as a dictionary, or a body ``{"order": {...}}``.
         """
-        return self.publish(topics.ORDER_PAID_TYPE, {"order": _plain(order)})
+        return self.publish(topics.ORDER_PAID_TYPE, body_of("order", order))
 
     def publish_order_refunded(self, refund: RefundData | Body) -> Placed:
         """Publish that some or all of an order was reversed. See :meth:`publish`.
 
         Arguments:
-            refund: the object, or its fields as a dictionary.
+            refund: the object, its fields as a dictionary, or a body ``{"refund": {...}}``.
         """
-        return self.publish(topics.ORDER_REFUNDED_TYPE, {"refund": _plain(refund)})
+        return self.publish(topics.ORDER_REFUNDED_TYPE, body_of("refund", refund))
 
     def publish(self, event_type: str, body: Body, message_id: uuid.UUID | None = None) -> Placed:
         """Publish one event and wait for the broker's word.
@@ -210,7 +210,3 @@ def _check_addresses(bootstrap: Any, registry_url: Any) -> None:
             "the address of the schema registry is no URL",  # not shown: it may hold a password
             hint="Such as http://registry:8081; Apicurio's ends in /apis/ccompat/v7.",
         )
-
-
-def _plain(event: Any) -> dict[str, Any]:
-    return wire.to_dict(event) if attr.has(type(event)) else dict(event)

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import attr
+
+from commerce_events.data import LearnerData, OrderData, OrderLineData, RefundData, RefundLineData
 from commerce_events.topics import order_key
 from commerce_events.wire import moment
 
@@ -22,17 +25,17 @@ def learner(
 ) -> dict[str, Any]:
     """A ``LearnerData`` as a dictionary."""
     known = {"lms_user_id": lms_user_id, "username": username, "email": email, "email_verified": False}
-    return {**known, "store_customer_id": None, **more}
+    return fields(LearnerData, {**known, "store_customer_id": None, **more})
 
 
 def line(
     line_id: str = "1", course_key: str | None = COURSE, mode: str | None = "verified", **more: Any
 ) -> dict[str, Any]:
     """An ``OrderLineData`` as a dictionary."""
-    return {
+    return fields(OrderLineData, {
         "line_id": line_id, "product_kind": "course_seat", "course_key": course_key, "mode": mode, "sku": None,
         "quantity": 1, "credit_provider": None, "course_uuid": None, "beneficiary": None, **more,
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 def order_paid(
@@ -57,7 +60,7 @@ def order_paid(
         "email_opt_in": False, "learner": learner(lms_user_id, username, email),
         "lines": list(lines) if lines is not None else [line("1", course_key, mode)],
     }  # fmt: skip
-    return {"order": {**order, **more}}
+    return {"order": fields(OrderData, {**order, **more})}
 
 
 def order_refunded(
@@ -77,15 +80,28 @@ def order_refunded(
         "refunded_at": time, "occurred_at": time, "reason_code": None, "access_hint": "default", "is_test": False,
         "learner": learner(), "lines": list(lines) if lines is not None else [refund_line("1")],
     }  # fmt: skip
-    return {"refund": {**refund, **more}}
+    return {"refund": fields(RefundData, {**refund, **more})}
 
 
 def refund_line(line_id: str = "1", quantity: int = 1, **more: Any) -> dict[str, Any]:
     """A ``RefundLineData`` as a dictionary: ``quantity`` seats, all refunds so far included."""
-    return {
+    return fields(RefundLineData, {
         "line_id": line_id, "quantity": quantity, "refunded_total": quantity, "ordered_quantity": quantity,
         "course_key": None, "mode": None, **more,
-    }  # fmt: skip
+    })  # fmt: skip
+
+
+def fields(kind: Any, said: dict[str, Any]) -> dict[str, Any]:
+    """What was said, if the data class has such fields: a misspelt one would leave the default standing, unseen.
+
+    Raises:
+        TypeError: it has not.
+    """
+    names = [field.name for field in attr.fields(kind)]
+    unknown = sorted(said.keys() - set(names))
+    if unknown:
+        raise TypeError(f"{kind.__name__} has no field {', '.join(unknown)}; it has {', '.join(names)}")
+    return said
 
 
 def _head(source: str, order_id: str) -> dict[str, Any]:

@@ -20,11 +20,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import attr
-
 from commerce_events import identity, topics, wire
 from commerce_events.avsc import known
 from commerce_events.exceptions import ContractError, TransientError
+from commerce_events.objects import body as body_of
 from commerce_events.validation import validate
 
 Body = Mapping[str, Any]
@@ -80,11 +79,11 @@ class FakeBus:
             ContractError: the order breaks the contract.
             TransientError: ``away``.
         """
-        return self.publish(topics.ORDER_PAID_TYPE, {"order": _plain(order)})
+        return self.publish(topics.ORDER_PAID_TYPE, body_of("order", order))
 
     def publish_order_refunded(self, refund: Any) -> Placed:
         """As the client's. Raises as :meth:`publish_order_paid` does."""
-        return self.publish(topics.ORDER_REFUNDED_TYPE, {"refund": _plain(refund)})
+        return self.publish(topics.ORDER_REFUNDED_TYPE, body_of("refund", refund))
 
     def publish(self, event_type: str, body: Body, message_id: UUID | None = None) -> Placed:
         """As the client's. Raises as :meth:`publish_order_paid` does."""
@@ -227,7 +226,3 @@ def _type_of(body: Body) -> str:
             if row.argument == argument:
                 return event_type
     raise ContractError("no body of an event", hint='One top-level field, as in {"fulfillment": {…}}.')
-
-
-def _plain(event: Any) -> dict[str, Any]:
-    return wire.to_dict(event) if attr.has(type(event)) else dict(event)

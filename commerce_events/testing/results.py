@@ -14,6 +14,8 @@ from itertools import count
 from typing import Any
 
 from commerce_events import identity
+from commerce_events.data import FulfillmentData, RefundRequestData
+from commerce_events.testing.builders import fields
 from commerce_events.topics import order_key
 from commerce_events.wire import moment
 
@@ -61,24 +63,24 @@ def fulfillment_retained(
 def refund_requested(order_id: str = "1001", line_id: str = "1", **more: Any) -> dict[str, Any]:
     """A learner has left a course."""
     key, n = _key(order_id, more), next(_numbers)
-    return {"refund_request": {
+    return {"refund_request": fields(RefundRequestData, {
         "request_id": identity.result_id(INSTALLATION, _EPOCH, key, line_id, "request", "", n),
         **_head(order_id, more), "line_id": line_id, "lms_user_id": 7, "course_key": _COURSE, "mode": "verified",
         "requested_at": moment(datetime.now(UTC)), "is_within_window": True, "initiator": "learner", **more,
-    }}  # fmt: skip
+    })}  # fmt: skip
 
 
 def _result(outcome: str, order_id: str, line_id: str | None, **more: Any) -> dict[str, Any]:
     key, n = _key(order_id, more), next(_numbers)
     refund_id = more.get("refund_id")
     action = more.get("action") or ("revoke" if refund_id else "fulfill")
-    return {"fulfillment": {
+    return {"fulfillment": fields(FulfillmentData, {
         "result_id": identity.result_id(INSTALLATION, _EPOCH, key, line_id, action, refund_id, n),
         "installation": INSTALLATION, **_head(order_id, more), "line_id": line_id, "refund_id": None, "action": action,
         "outcome": outcome, "reason_code": "ok", "is_final": True, "attempt": 1, "sequence": (_EPOCH << 32) + n,
         "lms_user_id": 7, "course_key": _COURSE, "mode_before": None, "mode_after": None, "is_active_after": False,
         "quantity": 1, "seats_used": 1, "decided_at": moment(datetime.now(UTC)), "next_retry_at": None, **more,
-    }}  # fmt: skip
+    })}  # fmt: skip
 
 
 def _key(order_id: str, more: dict[str, Any]) -> str:

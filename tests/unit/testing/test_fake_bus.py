@@ -4,6 +4,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import attr
 import pytest
 
 from commerce_events import ContractError, TransientError, from_dict, validate
@@ -32,6 +33,12 @@ BUILDERS = [
     fulfillment_completed, fulfillment_deferred, fulfillment_failed, fulfillment_retained, fulfillment_revoked,
     fulfillment_skipped,
 ]  # fmt: skip
+
+
+@pytest.fixture
+def fake_bus() -> FakeBus:
+    """As the plugin's."""
+    return FakeBus()
 
 
 def published(*orders: str, **more: Any) -> FakeBus:
@@ -68,6 +75,28 @@ def test_any_field_can_be_said() -> None:
     assert (body["order_key"], body["line_id"], body["course_key"], body["sequence"]) == (
         "other:5", "9", "course-v1:a+b+c", 3,
     )  # fmt: skip
+
+
+def test_what_the_builders_give_is_published_as_it_stands(fake_bus: FakeBus) -> None:
+    fake_bus.publish_order_paid(order_paid("77"))
+    fake_bus.publish_order_refunded(order_refunded("77"))
+    assert_published(fake_bus, "77")
+    assert_refunded(fake_bus, "77")
+
+
+@pytest.mark.parametrize("build", [
+    order_paid, order_refunded, builders.learner, builders.line, builders.refund_line, refund_requested, *BUILDERS,
+])  # fmt: skip
+def test_a_misspelt_field_is_refused(build: Any) -> None:
+    with pytest.raises(TypeError, match="no field lerner"):
+        build(lerner={})
+
+
+def test_a_time_without_a_zone_is_named_by_its_whole_path() -> None:
+    order = from_dict("org.openedx.commerce.order.paid.v1", order_paid("1"))
+    with pytest.raises(ContractError) as refused:
+        FakeBus().publish_order_paid(attr.evolve(order, paid_at=datetime(2026, 5, 1)))  # noqa: DTZ001
+    assert refused.value.path == "order.paid_at"
 
 
 def test_what_a_client_publishes_is_kept_as_readers_get_it() -> None:
