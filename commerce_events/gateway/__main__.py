@@ -20,7 +20,10 @@ def main(arguments: list[str]) -> None:
     if arguments and not arguments[0].startswith("-"):
         from django.core.management import execute_from_command_line
 
-        execute_from_command_line(["python -m commerce_events.gateway", *arguments])
+        from commerce_events.gateway.refusal import told
+
+        with told():
+            execute_from_command_line(["python -m commerce_events.gateway", *arguments])
     else:
         from commerce_events.cli import main as cli
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
-from django.core.exceptions import ImproperlyConfigured
+
+from commerce_events.exceptions import OperatorError
 
 #: What the environment may say; the file may say these and the dictionaries.
 NAMES = (
@@ -39,12 +40,22 @@ def _file() -> dict[str, Any]:
     try:
         said = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ImproperlyConfigured(f"COMMERCE_GATEWAY_CONFIG: {name} cannot be read: {error}") from error
+        raise OperatorError(
+            f"COMMERCE_GATEWAY_CONFIG: {name} cannot be read: {error}",
+            hint=f"It names a file in TOML, seen from here ({Path.cwd()}); deploy/gateway/gateway.toml is an example.",
+        ) from error
     unknown = sorted(said.keys() - {*NAMES, *_DICTIONARIES})
     if unknown:
-        raise ImproperlyConfigured(
-            f"{name} has unknown entries: {', '.join(unknown)}. Known are: {', '.join((*NAMES, *_DICTIONARIES))}."
+        raise OperatorError(
+            f"{name} has unknown entries: {', '.join(unknown)}",
+            hint=f"Known are: {', '.join((*NAMES, *_DICTIONARIES))}.",
         )
+    for entry, value in said.items():
+        if isinstance(value, dict) != (entry in _DICTIONARIES):
+            raise OperatorError(
+                f"{name}: {entry} is {'no section' if entry in _DICTIONARIES else 'no text'}",
+                hint=f"Write [{entry}]." if entry in _DICTIONARIES else f'Write {entry} = "…", before every section.',
+            )
     return said
 
 
@@ -54,7 +65,12 @@ def _database(url: str) -> dict[str, Any]:
     How long a statement may take is said by the web server alone (``wsgi.py``): a migration may take its time.
     """
     seconds = int(os.environ.get("COMMERCE_GATEWAY_STATEMENT_SECONDS", "0"))
-    said: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=None))
+    try:
+        said: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=None))
+    except ValueError as error:  # its text holds the address, which may hold a password
+        raise OperatorError(
+            "DATABASE_URL is no address of a database", hint="Such as postgresql://gateway@db.example.com/gateway"
+        ) from error
     options: dict[str, Any] = {}
     match said["ENGINE"].rpartition(".")[2]:
         case "postgresql":

@@ -9,11 +9,14 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from commerce_events.gateway.refusal import told
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commerce_events.gateway.settings")
 # A store waits for the answer: before a statement hangs for longer, it should come again.
 os.environ.setdefault("COMMERCE_GATEWAY_STATEMENT_SECONDS", "5")
-application = get_wsgi_application()
+with told():
+    application = get_wsgi_application()
 
-from commerce_events.gateway import views  # noqa: E402  after the settings
+    from commerce_events.gateway import views  # after the settings
 
-views.reception()
+    views.reception()

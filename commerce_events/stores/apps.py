@@ -20,6 +20,8 @@ class StoresConfig(AppConfig):
         from django.core.checks import register
 
         from commerce_events.checks import TAG
+        from commerce_events.gateway.checks import service
         from commerce_events.stores import checks
 
         register(checks.stores, TAG)
+        register(service, TAG)

@@ -11,7 +11,8 @@ from .commands import management_commands
 from .rst import code, heading, note, table
 
 MODULES = (
-    "commerce_events.checks", "commerce_events.stores.checks", "commerce_events.stores.oscar.checks",
+    "commerce_events.checks", "commerce_events.stores.checks", "commerce_events.gateway.checks",
+    "commerce_events.stores.oscar.checks",
     "consumers.fulfillment.checks", "consumers.order_status.checks",
 )  # fmt: skip
 #: What each check finds. The message and the hint of a finding say it for the site at hand.
@@ -28,6 +29,7 @@ MEANINGS = {
     "commerce_stores.W002": "two stores have a secret in common",
     "commerce_stores.W003": "a store has more than two secrets",
     "commerce_stores.W004": "a store's secret is short enough to be guessed",
+    "commerce_stores.W005": "``COMMERCE_GATEWAY`` cannot be used",
     "commerce_oscar.W001": "an Oscar shop is heard, and ``COMMERCE_EVENTS['STORES']`` names no store of that kind",
     "commerce_fulfillment.W001": "``COMMERCE_FULFILLMENT`` cannot be used",
     "commerce_fulfillment.W002": "no store is on the allow-list",

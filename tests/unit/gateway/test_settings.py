@@ -6,6 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commerce_events.checks import findings
+from commerce_events.gateway import checks
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "deploy" / "gateway" / "gateway.toml"
@@ -28,6 +34,9 @@ print([found.id for found in checks.findings()])
 print(bus_settings().installation, bus_settings().bootstrap, list(stores()), settings.DATABASES["default"]["ENGINE"])
 print(stores())
 """
+
+
+CHECK = "from commerce_events.gateway.__main__ import main; main(['check'])"
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -69,9 +78,50 @@ def test_the_environment_counts_more_than_the_file() -> None:
 def test_a_misspelt_entry_is_refused_with_what_there_is(tmp_path: Path) -> None:
     config = tmp_path / "gateway.toml"
     config.write_text('EVENT_BUS_KAFKA_BOOTSTRAP = "kafka:9092"\n')
-    done = run("import django; django.setup()", COMMERCE_GATEWAY_CONFIG=str(config))
-    assert done.returncode != 0
-    assert "unknown entries: EVENT_BUS_KAFKA_BOOTSTRAP. Known are: DATABASE_URL" in done.stderr
+    done = run(CHECK, COMMERCE_GATEWAY_CONFIG=str(config))
+    assert done.returncode == 3
+    assert "unknown entries: EVENT_BUS_KAFKA_BOOTSTRAP\nKnown are: DATABASE_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    (None, "gateway.toml cannot be read"), ("COMMERCE_EVENTS = 3", "COMMERCE_EVENTS is no section"),
+    ("[COMMERCE_EVENTS", "gateway.toml cannot be read"), ("[DATABASE_URL]", "DATABASE_URL is no text"),
+    ('DATABASE_URL = "gateway:secret@host"', "DATABASE_URL is no address"),
+    ("[COMMERCE_GATEWAY]\nAT_ONC = 4", "unknown entries: AT_ONC"),
+    ('[COMMERCE_GATEWAY]\nMAX_BODY = "1MB"', "COMMERCE_GATEWAY['MAX_BODY']"),
+])  # fmt: skip
+def test_a_server_does_not_start_on_a_file_that_cannot_be_used(tmp_path: Path, text: str | None, words: str) -> None:
+    config = tmp_path / "gateway.toml"
+    if text is not None:
+        config.write_text(text)
+    said = {"COMMERCE_GATEWAY_CONFIG": str(config), "DATABASE_URL": ""}
+    for start in ("import commerce_events.gateway.wsgi", CHECK):
+        done = run(start, **said)
+        assert words in done.stderr
+        if start != CHECK or "COMMERCE_GATEWAY]" not in (text or ""):
+            assert done.returncode == 3
+            assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_the_command_says_what_is_wrong_with_the_file_and_nothing_of_other_settings() -> None:
+    start = "import os; del os.environ['DJANGO_SETTINGS_MODULE']; from commerce_events.cli import main; main()"
+    done = run(start.replace("main()", "main(['gateway'])"), COMMERCE_GATEWAY_CONFIG="nope.toml")
+    assert done.returncode == 3
+    assert "nope.toml cannot be read" in done.stderr
+    assert "DJANGO_SETTINGS_MODULE" not in done.stderr
+
+
+def test_a_check_finds_what_the_service_cannot_use(settings: Any) -> None:
+    for said, words in (({"AT_ONC": 4}, "AT_ONC"), ({"MAX_BODY": "1MB"}, "MAX_BODY"), ({"RATES": "no://"}, "RATES")):
+        settings.COMMERCE_GATEWAY = said
+        (found,) = checks.service()
+        assert words in found.msg and found.hint
+        assert checks.SETTINGS in [message.id for message in findings()]
+    for said in ({}, {"AT_ONCE": 8}):
+        settings.COMMERCE_GATEWAY = said
+        assert checks.service() == []
 
 
 def test_a_secret_that_is_not_there_ends_the_start() -> None:
