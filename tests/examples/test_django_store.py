@@ -74,7 +74,7 @@ def test_the_shop_sells_and_the_relay_publishes(broker: Broker, prefix: str, tmp
     }  # fmt: skip
     register = ("schemas", "register", "--registry", broker.registry_url, "--prefix", prefix, "--yes")
     for step in (
-        ("manage.py", "makemigrations", "shop"), ("manage.py", "migrate"), ("cli.py", *register),
+        ("manage.py", "makemigrations", "--check"), ("manage.py", "migrate"), ("cli.py", *register),
         ("sell.py",), ("manage.py", "consume_commerce_events", "--only", "relay", "--until-idle"),
     ):  # fmt: skip
         done = run(shop, *step, **there)

@@ -3,6 +3,7 @@ import os
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "for trying things on")
 USE_TZ = True
+TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = ["shop", "commerce_events", "consumers.order_status"]
 DATABASES = {
