@@ -53,7 +53,7 @@ def test_what_is_not_at_its_end_is_listed(orders: FakeBus) -> None:
 
 
 def test_alarms_are_listed(orders: FakeBus) -> None:
-    assert command("list", "--alarm") == ("", "No line waits: every one is at its end. --all shows them all.\n")
+    assert command("list", "--alarm") == ("", "No line fits.\n")
     orders.wait(minutes=16)
     assert {(row["order_key"], row["line_id"], row["alarm"]) for row in rows("list", "--alarm")} == {
         ("shop:2", "2", "no_result"), ("other:3", "1", "no_result"), ("other:3", "2", "no_result"),
@@ -77,7 +77,8 @@ def test_an_answered_order_can_be_sent_again_by_name(orders: FakeBus) -> None:
     before = len(orders.events)
     command("resend", "--order", "shop:1", "--yes")
     assert [event.key for event in orders.events[before:]] == ["shop:1"]
-    assert Publication.objects.get(order_key="shop:1").sends == 2
+    assert command("resend", "--order", "shop:1", "--yes")[1] == "1 of 1 are sent again.\n"
+    assert Publication.objects.get(order_key="shop:1").sends == 3
     with pytest.raises(CommandError) as refused:
         command("resend", "--order", "shop:9")
     assert refused.value.returncode == 3
@@ -128,6 +129,16 @@ def test_an_order_nobody_knows_ends_with_3_and_a_wrong_key_with_2(orders: FakeBu
         with pytest.raises(CommandError) as refused:
             command("list", "--order", key)
         assert refused.value.returncode == code
+
+
+def test_a_store_nobody_knows_ends_with_3(orders: FakeBus) -> None:
+    with pytest.raises(CommandError) as refused:
+        command("list", "--source", "zz")
+    assert refused.value.returncode == 3
+
+
+def test_without_calls_there_is_nothing_to_say_yes_to(orders: FakeBus) -> None:
+    assert command("calls", "--state", "held", "--retry")[1] == "No call waits.\n"
 
 
 def test_the_doctor_says_what_is_late(orders: FakeBus) -> None:

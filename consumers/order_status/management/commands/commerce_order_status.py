@@ -91,6 +91,10 @@ class Command(CommerceCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         orders = _chosen(Order.objects.all(), options)
+        if options["source"] and not orders.exists():
+            raise OperatorError(
+                f"no order of the store {options['source']} is known here", hint="Is it spelt as in the order keys?"
+            )
         if options["order"] and not orders.exists():
             raise OperatorError(
                 f"order {options['order']} was not published here", hint="Is it another store's, or not committed?"
@@ -109,7 +113,9 @@ class Command(CommerceCommand):
             digest__in={bytes(line.order_digest) for line in found}
         )}  # fmt: skip
         rows = [_line(line, known[bytes(line.order_digest)]) for line in found]
-        self._show(rows, LINES, options, "No line waits: every one is at its end. --all shows them all.")
+        asked = any(options[name] for name in ("alarm", "source", "status", "order", "all"))
+        empty = "No line fits." if asked else "No line waits: every one is at its end. --all shows them all."
+        self._show(rows, LINES, options, empty)
 
     def _resend(self, options: dict[str, Any]) -> None:
         events = _chosen(Publication.objects.order_by("published_at", "pk"), options)
@@ -122,7 +128,8 @@ class Command(CommerceCommand):
         self._show(rows, EVENTS, options, "Nothing waits for an answer.")
         if options["yes"]:
             sent = overdue.at_once(found, datetime.now(UTC))
-            self.stderr.write(f"{sent} of {len(found)} are sent again; the others are no longer kept.")
+            gone = "; the others are no longer kept" if sent < len(found) else ""
+            self.stderr.write(f"{sent} of {len(found)} are sent again{gone}.")
         elif found:
             self._say_dry()
 
@@ -150,7 +157,7 @@ class Command(CommerceCommand):
             act = calls.retry if options["retry"] else calls.discard
             count = act(row.pk for row in found)
             self.stderr.write(f"{count} {'are made again' if options['retry'] else 'are given up'}.")
-        else:
+        elif found:
             self._say_dry()
 
     def _show(self, rows: list[dict[str, Any]], columns: Iterable[str], options: dict[str, Any], empty: str) -> None:
