@@ -80,8 +80,10 @@ class SignedJson:
 
     def verify(self, headers: Headers, raw: bytes, secrets: Sequence[str], now: datetime) -> None:
         said = [headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")]
-        if not all(said) or not "".join(said).isascii():
+        if not all(said):
             raise SignatureError("webhook-id, webhook-timestamp or webhook-signature is missing")
+        if not "".join(said).isascii():
+            raise SignatureError("webhook-id, webhook-timestamp or webhook-signature is not ASCII")
         name, seconds, signatures = said
         given = [entry.removeprefix("v1,") for entry in signatures.split(" ") if entry.startswith("v1,")]
         is_recent(seconds, now, TOLERANCE)
@@ -154,6 +156,8 @@ def _snapshot(order: Part, options: SignedJsonOptions) -> Snapshot:
 
 def _learner(learner: Part, options: SignedJsonOptions) -> Learner:
     known = _known(learner, Learner)
+    if known.text("email") and "@" not in known.text("email"):
+        raise BodyError(f"{known.at}.email is no address")
     return Learner(
         lms_user_id=(known.count("lms_user_id") or None) if options.owns_lms_user_id else None,
         username=(known.text("username") or None) if options.owns_lms_user_id else None,
@@ -165,8 +169,11 @@ def _learner(learner: Part, options: SignedJsonOptions) -> Learner:
 def _item(item: Part, options: SignedJsonOptions) -> Item:
     known = _known(item, Item)
     names = ("course_key", "mode", "sku", "credit_provider", "course_uuid")
+    product_kind = known.text("product_kind") or "course_seat"
+    if product_kind == "course_seat" and not any(known.text(name) for name in ("course_key", "sku", "course_uuid")):
+        raise BodyError(f"{known.at} has neither course_key nor sku")
     return Item(
-        line_id=known.id("line_id"), quantity=_seats(known), product_kind=known.text("product_kind") or "course_seat",
+        line_id=known.id("line_id"), quantity=_seats(known), product_kind=product_kind,
         **{name: known.text(name) or None for name in names},
         beneficiary=_learner(known.part("beneficiary"), options) if known.has("beneficiary") else None,
         is_paid=known.flag("is_paid") if known.has("is_paid") else True,

@@ -238,6 +238,21 @@ def test_the_webhooks_id_is_the_deliverys_for_ever() -> None:
     assert [content["order_id"] for _, content in heard.events] == ["shop:77"]
 
 
+@pytest.mark.parametrize(("body", "says"), [
+    ({**ORDER, "items": [{"line_id": "1", "quantity": 1}]}, "neither course_key nor sku"),
+    ({**ORDER, "learner": {"email": "learner.example.com"}}, "learner.email is no address"),
+])  # fmt: skip
+def test_what_no_lms_could_fulfil_is_set_aside(body: Any, says: str) -> None:
+    with pytest.raises(BodyError, match=says):
+        listener().hear(sent(body))
+
+
+def test_an_id_that_is_not_ascii_is_not_called_missing() -> None:
+    headers, raw = sent(ORDER)
+    with pytest.raises(SignatureError, match="not ASCII"):
+        listener().hear(({**headers, "webhook-id": "é"}, raw))
+
+
 @pytest.mark.parametrize("options", [{"orders": ""}, {"orders_url": "ftp://example.com"}, {"is_test": "yes"}])
 def test_a_wrong_option_is_refused_when_the_source_is_made(options: dict[str, Any]) -> None:
     with pytest.raises(OperatorError):
