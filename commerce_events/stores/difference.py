@@ -103,6 +103,8 @@ def difference(source: str, snapshot: Snapshot, emitted: Emitted, now: datetime)
                 # it went out before the store said that nothing is left: take the rest, under a name of its own
                 reversal = replace(reversal, refund_id=f"{reversal.refund_id}/rest", lines=())
             if reversal.refund_id not in after.refunds:
+                if _exceeds(reversal, after):
+                    notices.append(Notice(code="refund_exceeds_line", about=reversal.refund_id))
                 refund = _refunded(head, snapshot, reversal, after, now)
                 events.append((topics.ORDER_REFUNDED_TYPE, {"refund": refund}))
     fresh = [notice for notice in dict.fromkeys(notices) if [notice.code, notice.about] not in after.notices]
@@ -129,6 +131,17 @@ def _gone(snapshot: Snapshot, known: Emitted) -> Iterable[Notice]:
         for refund_id in known.refunds:
             if refund_id.removesuffix("/rest") not in shown:
                 yield Notice(code="refund_gone", about=refund_id)
+
+
+def _exceeds(reversal: Reversal, after: Emitted) -> bool:
+    """Whether it gives back more seats of a line than are left; what goes out is cut down to those."""
+    given: dict[str, int] = {}
+    for line in reversal.lines:
+        given[line.line_id] = given.get(line.line_id, 0) + line.quantity
+    return any(
+        quantity > after.lines[line_id]["quantity"] - after.returned(line_id)
+        for line_id, quantity in given.items() if line_id in after.lines
+    )  # fmt: skip
 
 
 def _paid(head: Body, snapshot: Snapshot, items: list[Item], revision: int, now: datetime) -> Body:

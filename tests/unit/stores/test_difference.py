@@ -119,6 +119,17 @@ def test_no_more_seats_come_back_than_were_sold() -> None:
     assert not events[2][1]["is_full"]
 
 
+def test_a_refund_of_more_seats_than_are_left_is_shown_to_a_person_once() -> None:
+    exact, more = (
+        Reversal(refund_id="r9", at=NOW, lines=(Returned(line_id="2", quantity=TWO.quantity + extra),))
+        for extra in (0, 1)
+    )
+    assert told(order(TWO, reversals=(exact,)))[1] == []
+    events, notices, _ = told(order(TWO, reversals=(more,)), order(TWO, reversals=(more,)))
+    assert events[-1][1]["lines"][0]["quantity"] == TWO.quantity
+    assert notices == [Notice(code="refund_exceeds_line", about="r9")]
+
+
 def test_a_reversal_that_comes_before_its_order_is_told_with_what_is_known() -> None:
     lines = (Returned(line_id="1", quantity=1, ordered=1),)
     early = Snapshot(order_id="77", is_partial=True, reversals=(Reversal(refund_id="r1", at=NOW, lines=lines),))
