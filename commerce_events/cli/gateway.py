@@ -52,6 +52,8 @@ def gateway(host: str, port: int, alone: bool) -> None:
         from commerce_events.stores.conf import stores
 
         call_command("migrate", verbosity=0)
+        if alone:
+            _forget_positions()
         checks.refuse()
         from commerce_events.gateway.wsgi import application
 
@@ -69,3 +71,18 @@ def gateway(host: str, port: int, alone: bool) -> None:
         click.echo("Ctrl-C stops it.", err=True)
         service.run()
         click.echo("Stopped.", err=True)
+
+
+def _forget_positions() -> None:
+    """The broker of last time is gone with all that it held: nobody stands anywhere in this one."""
+    from django.db import connection
+
+    from commerce_events.exceptions import OperatorError
+    from commerce_events.models import Position
+
+    if connection.vendor != "sqlite" and Position.objects.exists():
+        raise OperatorError(
+            "--embedded is to try it, and this database was read into from a broker that remembers",
+            hint="Give --embedded a database of its own, or leave the option out and name the broker in the settings.",
+        )
+    Position.objects.all().delete()
