@@ -35,8 +35,8 @@ def test_a_gateway_that_is_tried_again_reads_its_new_broker(tmp_path: Path) -> N
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
     }  # fmt: skip
     results = topics.full_topic(topics.FULFILLMENT_TOPIC, "tried")
+    log = tmp_path / "log"
     for messages in (2, 1):
-        log = tmp_path / "log"
         log.unlink(missing_ok=True)
         (port,) = free_ports(1)
         server = Server(
