@@ -23,7 +23,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from commerce_events import topics, wire
 from commerce_events.avsc import known
-from commerce_events.bus.kafka import REFUSALS, Troubles, made
+from commerce_events.bus.kafka import Troubles, made, remedy
 from commerce_events.bus.partitions import partition_of
 from commerce_events.bus.seldom import log
 from commerce_events.data import OrderData, RefundData
@@ -179,9 +179,9 @@ class StoreClient:
             self._producer = self._connected()
         if error.code() in _TOO_LARGE:
             return ContractError(f"larger than the broker takes: {error.str()}", hint="Ask for max.message.bytes.")
-        cause = error if error.code() in REFUSALS else self._troubles.refusal
+        cause = error if remedy(error) else self._troubles.refusal
         if cause is not None:
-            return OperatorError(f"the broker refuses {topic}: {cause.str()}", hint=REFUSALS[cause.code()])
+            return OperatorError(f"the broker refuses {topic}: {cause.str()}", hint=remedy(cause))
         return TransientError(f"not acknowledged by the broker: {error.str()}")
 
     def _schema_id(self, topic: str, event_type: str) -> int:

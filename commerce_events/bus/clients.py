@@ -26,9 +26,10 @@ def consumer(settings: BusSettings, on_error: Callable[[KafkaError], None]) -> C
     return kafka.made(Consumer, settings.client(**{**membership, **always}, logger=log))
 
 
-def onlooker(settings: BusSettings) -> Consumer:
+def onlooker(settings: BusSettings, on_error: Callable[[KafkaError], None] | None = None) -> Consumer:
     """A consumer that never joins the group: for committed offsets, watermarks and looking back."""
-    return kafka.made(Consumer, settings.client(**conf.CONSUMER, **{"group.id": settings.group}, logger=log))
+    always = {**conf.CONSUMER, "group.id": settings.group, **({"error_cb": on_error} if on_error else {})}
+    return kafka.made(Consumer, settings.client(**always, logger=log))
 
 
 def admin(settings: BusSettings) -> AdminClient:

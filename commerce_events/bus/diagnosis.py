@@ -65,8 +65,9 @@ def broker(config: dict[str, Any], prefix: str) -> Iterator[Finding]:
         except KafkaException as error:
             client.poll(0)  # hands over what was heard meanwhile
             if troubles.refusal is not None:
-                hint = kafka.REFUSALS[troubles.refusal.code()]
-                yield Finding("broker", FAILURE, f"refuses: {troubles.refusal.str()}", hint)
+                yield Finding(
+                    "broker", FAILURE, f"refuses: {troubles.refusal.str()}", kafka.remedy(troubles.refusal)
+                )
                 return
             yield Finding(
                 "broker", FAILURE, f"{config['bootstrap.servers']} does not answer: {error.args[0].str()}",

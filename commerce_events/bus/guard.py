@@ -57,24 +57,29 @@ class Guard:
 
         Raises:
             TransientError: the broker or the registry did not answer; nothing may be decided before they did.
-            OperatorError: the database belongs to another installation.
+            OperatorError: the database belongs to another installation, or the broker refuses us.
         """
         installation(self.settings.installation)  # whose database is this?
         if not self.settings.handlers:
             return False
-        client = clients.onlooker(self.settings)
+        troubles = kafka.Troubles()
+        client = clients.onlooker(self.settings, troubles)
         try:
-            stands = positions.load(self.settings.group, self.full_topics)
-            # Kafka first, then the database once more: what is committed in between is in the database already
-            committed = kafka.committed(client, stands)
-            ahead = positions.ahead(committed, positions.load(self.settings.group, self.full_topics))
-            published = self._published(client)
-            row = installation(self.settings.installation)
-            if _is_explained(ahead, row) and not _lost(published, row.epoch):
-                return False
-            return self._new_epoch(ahead, published)
+            with troubles.explained(client):
+                return self._compared(client)
         finally:
             kafka.close(client)
+
+    def _compared(self, client: Consumer) -> bool:
+        stands = positions.load(self.settings.group, self.full_topics)
+        # Kafka first, then the database once more: what is committed in between is in the database already
+        committed = kafka.committed(client, stands)
+        ahead = positions.ahead(committed, positions.load(self.settings.group, self.full_topics))
+        published = self._published(client)
+        row = installation(self.settings.installation)
+        if _is_explained(ahead, row) and not _lost(published, row.epoch):
+            return False
+        return self._new_epoch(ahead, published)
 
     def _new_epoch(self, ahead: dict[str, int], published: dict[str, int]) -> bool:
         last = max(published.values(), default=0) >> 32

@@ -5,8 +5,10 @@ Every question has a timeout, and an answer that does not come is a ``TransientE
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from operator import methodcaller
@@ -23,6 +25,10 @@ TIMEOUT = 10.0
 
 _NO_TOPIC = "Is the prefix right, were the topics created, and may this user see them? `commerce-events doctor` looks."
 _LOGIN = "Check user, password and sasl.mechanism; docs/how-tos/secure-kafka.rst says how a login is given."
+_CERTIFICATE = (
+    "The broker does not take our certificate, or wants one. Check ssl.certificate.location and ssl.key.location, that "
+    "it has not expired, and that the broker trusts whoever signed it: docs/how-tos/secure-kafka.rst."
+)
 _TOPIC = "This user's ACLs are missing: docs/how-tos/secure-kafka.rst lists those of a store and of an LMS."
 #: What no waiting heals, and what to do about it.
 REFUSALS = {
@@ -35,6 +41,16 @@ REFUSALS = {
     KafkaError._AUTHENTICATION: _LOGIN,
     KafkaError._SSL: "Check ssl.ca.location, the certificates, and that the broker speaks TLS at this port.",
 }
+#: Alerts of TLS about a certificate, or none. They come after the handshake, and librdkafka takes them for a lost
+#: connection.
+_ALERTS = re.compile(r"SSL alert number (4[0-9]|51|70|116)\b")
+
+
+def remedy(error: KafkaError) -> str:
+    """What to do about an error that no waiting heals; empty for every other one."""
+    if error.code() == KafkaError._TRANSPORT and _ALERTS.search(error.str()):
+        return _CERTIFICATE
+    return REFUSALS.get(error.code(), "")
 
 
 class Troubles:
@@ -45,8 +61,19 @@ class Troubles:
 
     def __call__(self, error: KafkaError) -> None:
         """For librdkafka's ``error_cb``; what is told of all brokers afterwards says less."""
-        if error.code() in REFUSALS:
+        if remedy(error):
             self.refusal = error
+
+    @contextmanager
+    def explained(self, client: Consumer) -> Iterator[None]:
+        """Questions that end in an ``OperatorError`` if it is a refusal why no answer came."""
+        try:
+            yield
+        except TransientError:
+            client.poll(0)  # hands over what was heard meanwhile
+            if self.refusal is None:
+                raise
+            raise OperatorError(f"the broker refuses: {self.refusal.str()}", hint=remedy(self.refusal)) from None
 
 
 class Record(Protocol):

@@ -14,7 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 
 from commerce_events import topics, wire
 from commerce_events.bus import kafka
-from commerce_events.exceptions import ContractError, OperatorError, TransientError
+from commerce_events.exceptions import ContractError, OperatorError
 from commerce_events.registry import Registry
 
 
@@ -65,14 +65,8 @@ class Reader:
         self.client.assign(self._places(at, start))
 
     def _partitions(self, name: str) -> list[int]:
-        try:
+        with self._troubles.explained(self.client):
             return kafka.partitions(self.client, name)
-        except TransientError:
-            self.client.poll(0)  # hands over what was heard meanwhile
-            if self._troubles.refusal is None:
-                raise
-            said = self._troubles.refusal
-            raise OperatorError(f"the broker refuses: {said.str()}", hint=kafka.REFUSALS[said.code()]) from None
 
     def _places(self, at: list[TopicPartition], start: str | datetime) -> list[TopicPartition]:
         if isinstance(start, datetime):
@@ -93,9 +87,9 @@ class Reader:
             error = message.error()
             if error is None:
                 heard.append(self._heard(message))
-            elif error.code() in kafka.REFUSALS and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+            elif kafka.remedy(error) and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 # of a group it never joins a reader need not be allowed anything
-                raise OperatorError(f"the broker refuses: {error.str()}", hint=kafka.REFUSALS[error.code()])
+                raise OperatorError(f"the broker refuses: {error.str()}", hint=kafka.remedy(error))
         return heard
 
     def follow(self, pause: float = 0.5) -> Iterator[Heard]:
