@@ -20,6 +20,10 @@ from typing import Any
 import django
 
 
+#: In every tenth run processes are started, not forked.
+FRESH = 10
+
+
 def main(arguments: list[str]) -> int:
     """Exit codes: 0, every run holds; 1, a violation; 2, the command line is wrong; 3, an engine is missing."""
     from django.core.management.base import OutputWrapper
@@ -40,6 +44,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--evidence", type=Path, default=Path("reports/faults"), help="where failed runs are kept")
     parser.add_argument("--report", type=Path, help="write what was done here, as JSON")
     parser.add_argument("--bug", default="", help="plant one in the consumers; see tests/faults/planted.py")
+    parser.add_argument("--fresh", action="store_true", help="start every process from nothing, as every tenth run does")
     parser.add_argument("--plan", action="store_true", help="show what the seed decides, and do nothing")
     said = parser.parse_args(arguments)
     if said.plan:
@@ -54,7 +59,8 @@ def main(arguments: list[str]) -> int:
                 progress.show(f"run {number + 1} of {said.runs}", number / said.runs)
                 seed = said.seed + number
                 chosen, evidence = plan(seed, said.orders), said.evidence.resolve()
-                outcomes.append(one(engines, chosen, evidence, _say(progress), said.bug))
+                fresh = said.fresh or seed % FRESH == 0
+                outcomes.append(one(engines, chosen, evidence, _say(progress), said.bug, fresh))
     except OperatorError as error:
         print(f"{error}\n{error.hint}", file=sys.stderr)
         return 3

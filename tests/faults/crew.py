@@ -13,6 +13,7 @@ from typing import Any
 
 from commerce_events.bus.embedded.server import Server
 from tests.engines.processes import MANAGE
+from tests.faults.zygote import Forked, Nursery, Zygote
 from tests.proof import killer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,15 +25,17 @@ class Member:
 
     Arguments:
         name: of its log and, for a consumer, its health file.
-        command: without the health file.
+        command: what follows ``python``.
+        make: a server of the command and of more environment than that of the run.
         ends: whether an end with code 0 is the end (a store that has sold everything).
     """
 
     name: str
     command: Sequence[str]
     folder: Path
-    environment: Mapping[str, str]
+    make: Callable[[Member, Mapping[str, str]], Server]
     ends: bool = False
+    doomed: bool = False  # it will kill itself
     kills: int = 0
     ended: list[int] = field(default_factory=list)  # codes with which it ended by itself
     expected: bool = False  # it was told to end
@@ -50,11 +53,8 @@ class Member:
 
     def launch(self, **more: str) -> None:
         """Start it, without waiting."""
-        self.expected = False
-        self.server = Server(
-            self.name, self.command, ready=self.health.exists, log=self.log,
-            environment={**self.environment, **more},
-        )  # fmt: skip
+        self.expected, self.doomed = False, killer.ENVIRONMENT in more
+        self.server = self.make(self, more)
         self.server.launch()
 
     @property
@@ -86,10 +86,17 @@ def _send(server: Server, number: signal.Signals) -> None:
 
 
 class Crew:
-    """Every process of a run. Whoever dies is started again after a moment, until :meth:`close`."""
+    """Every process of a run. Whoever dies is started again after a moment, until :meth:`close`.
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], note: Callable[[str], None]) -> None:
-        self.folder, self.environment, self.note = folder, dict(environment), note
+    Arguments:
+        zygote: who forks the processes; without one each is a program that begins from nothing.
+    """
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], note: Callable[[str], None], zygote: Zygote | None = None
+    ) -> None:
+        self.folder, self.environment, self.note, self.zygote = folder, dict(environment), note, zygote
+        self._nurseries: dict[Any, Nursery] = {}
         self.consumers: list[Member] = []
         self.stores: list[Member] = []
         self.neighbours: list[Member] = []  # consumers of another kind, which the same befalls
@@ -111,8 +118,8 @@ class Crew:
         name = f"consumer-{len(self.consumers)}"
         environment = {**self.environment, "COMMERCE_EVENTS_TEST_SETTINGS": json.dumps(settings or {})}
         health = self.folder / f"{name}.health"
-        command = [*MANAGE, "consume_commerce_events", "--from", "earliest", f"--health-file={health}", *flags]
-        return self._joined(self.consumers, Member(name, command, self.folder, environment))
+        command = [*MANAGE[1:], "consume_commerce_events", "--from", "earliest", f"--health-file={health}", *flags]
+        return self._joined(self.consumers, Member(name, command, self.folder, self._maker(environment, "django")))
 
     def sell(self, spec: Mapping[str, Any]) -> Member:
         """A store, launched."""
@@ -120,13 +127,34 @@ class Crew:
         file = self.folder / f"{name}.json"
         file.write_text(json.dumps(spec), encoding="utf-8")
         environment = {**self.environment, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "tests.faults.store", str(file)]
-        return self._joined(self.stores, Member(name, command, self.folder, environment, ends=True))
+        command = ["-m", "tests.faults.store", str(file)]
+        return self._joined(self.stores, Member(name, command, self.folder, self._maker(environment, "store"), True))
 
     def neighbour(self, command: Sequence[str], environment: Mapping[str, str]) -> Member:
         """Another kind of consumer, launched."""
         name = f"neighbour-{len(self.neighbours)}"
-        return self._joined(self.neighbours, Member(name, command, self.folder, {**self.environment, **environment}))
+        make = self._maker({**self.environment, **environment}, "django")
+        return self._joined(self.neighbours, Member(name, command, self.folder, make))
+
+    def _maker(self, environment: Mapping[str, str], application: str) -> Callable[..., Server]:
+        def make(member: Member, more: Mapping[str, str]) -> Server:
+            complete = {**environment, **more}
+            if self.zygote is None:
+                return Server(
+                    member.name, [sys.executable, *member.command], ready=member.health.exists, log=member.log,
+                    environment=complete,
+                )  # fmt: skip
+            nursery = self._nursery(complete, application)
+            return Forked(nursery, member.name, member.command, ready=member.health.exists, log=member.log)
+
+        return make
+
+    def _nursery(self, environment: Mapping[str, str], application: str) -> Nursery:
+        assert self.zygote is not None
+        key = application, tuple(sorted(environment.items()))
+        if key not in self._nurseries:
+            self._nurseries[key] = self.zygote.nursery(environment, application)
+        return self._nurseries[key]
 
     def _joined(self, group: list[Member], member: Member) -> Member:
         member.launch()
@@ -168,7 +196,7 @@ class Crew:
             for member in self.members:
                 if member.alive and member.server is not None:
                     member.server.resume()
-                    if killer.ENVIRONMENT in (member.server._environment or {}):
+                    if member.doomed:
                         member.kill()
 
     def close(self) -> None:
@@ -178,3 +206,5 @@ class Crew:
         for member in self.members:
             if member.server is not None:
                 member.server.kill()
+        for nursery in self._nurseries.values():
+            nursery.close()

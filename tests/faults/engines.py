@@ -23,6 +23,7 @@ from tests.engines.database import Database, mariadb, postgresql
 from tests.engines.find import Search
 from tests.engines.proxy import Proxy
 from tests.engines.schema import Schemas
+from tests.faults.zygote import POSSIBLE, Zygote
 from tests.proof.cutter import CommitCutter
 
 BROKERS = 3
@@ -69,6 +70,7 @@ class Engines:
         for server in servers:
             self._stack.callback(server.kill)
             server.launch()
+        self.zygote = self._stack.enter_context(Zygote(home)) if POSSIBLE else None
         self.schemas = Schemas(home)
         self.databases = {"postgresql": self._database(postgresql()), "mariadb": self._database(mariadb())}
         for server in servers:

@@ -60,10 +60,17 @@ class Outcome:
 
 
 class Run:
-    """One run on shared engines. ``folder`` keeps its logs; ``bug`` is one to plant (``planted``)."""
+    """One run on shared engines.
 
-    def __init__(self, engines: Engines, plan: Plan, folder: Path, bug: str = "") -> None:
+    Arguments:
+        folder: keeps its logs.
+        bug: one to plant (``planted``).
+        fresh: every process begins as a program of its own; else the zygote forks it.
+    """
+
+    def __init__(self, engines: Engines, plan: Plan, folder: Path, bug: str = "", fresh: bool = False) -> None:
         self.engines, self.plan, self.folder, self.bug = engines, plan, folder, bug
+        self.zygote = None if fresh else engines.zygote
         self.prefix = f"faults-{plan.seed}-{uuid4().hex[:6]}"
         self.outcome = Outcome(plan)
         self._begin = time.monotonic()
@@ -89,7 +96,7 @@ class Run:
         }  # fmt: skip
         if self.bug:
             environment[planter.ENVIRONMENT] = self.bug
-        crew = Crew(self.folder, environment, self.note)
+        crew = Crew(self.folder, environment, self.note, self.zygote)
         try:
             with pointed_at(straight):
                 scene = Scene(
@@ -225,11 +232,13 @@ def repeat(seed: int, bug: str = "") -> str:
     return f"make chaos RUNS=1 SEED={seed}" + (f" ARGS='--bug \"{bug}\"'" if bug else "")
 
 
-def one(engines: Engines, plan: Plan, evidence: Path, say: Callable[[str], Any], bug: str = "") -> Outcome:
+def one(
+    engines: Engines, plan: Plan, evidence: Path, say: Callable[[str], Any], bug: str = "", fresh: bool = False
+) -> Outcome:
     """Make a run; keep its folder only if something is wrong."""
     folder = evidence / f"seed-{plan.seed}"
     shutil.rmtree(folder, ignore_errors=True)
-    outcome = Run(engines, plan, folder, bug).make()
+    outcome = Run(engines, plan, folder, bug, fresh).make()
     say(str(outcome))
     if outcome.violations:
         say(f"  evidence: {folder}\n  again: {repeat(plan.seed, bug)}")

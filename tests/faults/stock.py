@@ -62,7 +62,7 @@ def measure(folder: Path, kinds: list[str], seed: int, say: Callable[[dict[str, 
             for future in self.admin.create_topics([NewTopic(topic, 3)]).values():
                 future.result(10)
             self.group = f"{self.prefix}-stock"
-            command = [*MANAGE, "consume_events", "--topic", topics.ORDER_TOPIC, "--group_id", self.group]
+            command = [*MANAGE[1:], "consume_events", "--topic", topics.ORDER_TOPIC, "--group_id", self.group]
             for _ in range(2):
                 scene.crew.neighbour(command, {"DJANGO_SETTINGS_MODULE": "tests.faults.stock_settings"})
             until = time.monotonic() + 60
