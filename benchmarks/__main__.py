@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from benchmarks import figures
-from benchmarks.rounds import FULL, QUICK, Rounds
+from benchmarks.rounds import FULL, QUICK, Rounds, sizes_up_to
 from benchmarks.site import SEARCHES, site
 
-FIGURES = ("P1", "P2", "P3", "P4", "P5", "P7", "P9", "P13")
+FIGURES = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P13")
+ONCE = {"P10", "P11"}
 
 
 def _list(known: tuple[str, ...]) -> Any:
@@ -34,25 +36,33 @@ def _list(known: tuple[str, ...]) -> Any:
 @click.option("--only", default=",".join(FIGURES), callback=_list(FIGURES), help="Figures, e.g. P1,P3.")
 @click.option("--databases", default="", callback=_list(tuple(SEARCHES)), help="postgresql,mariadb (the default).")
 @click.option("--rounds", type=click.IntRange(1), help="Rounds of all loops; 5, or 1 with --quick.")
+@click.option(
+    "--backlog", type=float, default=0, help="The largest backlog of P9, e.g. 1e6; 1e5, or 3000 with --quick."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Keep everything measured as JSON.")
-def main(quick: bool, only: list[str], databases: list[str], rounds: int | None, out: Path | None) -> None:
+def main(
+    quick: bool, only: list[str], databases: list[str], rounds: int | None, backlog: float, out: Path | None
+) -> None:  # fmt: skip
     """Measure our consumer beside the stock event bus and beside plain SQL, alternating, on the engines that are here.
 
     docs/references/performance.rst explains the figures; docs/references/performance.py makes it from the JSON.
     """
     databases = databases or (["postgresql"] if quick else list(SEARCHES))
     rounds = rounds or (1 if quick else 5)
+    counts = QUICK if quick else FULL
+    if backlog:
+        counts = replace(counts, backlogs=sizes_up_to(int(backlog)))
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("engines", total=rounds * len(databases) + ("P9" in only))
+        task = progress.add_task("engines", total=(rounds + bool(ONCE & {*only})) * len(databases) + ("P9" in only))
 
         def say(text: str) -> None:
             progress.update(task, description=text)
 
         with site(databases) as found:
             began = datetime.now(UTC)
-            runner = Rounds(found, QUICK if quick else FULL, frozenset(only), say)
+            runner = Rounds(found, counts, frozenset(only), say)
             conditions = {
                 **found.conditions(), "began": began.isoformat(timespec="seconds"), "rounds": rounds,
                 "is_quick": quick, "counts": vars(runner.counts),
@@ -62,19 +72,39 @@ def main(quick: bool, only: list[str], databases: list[str], rounds: int | None,
                     runner.run(database)
                     progress.advance(task)
                     _keep(out, conditions, runner)
+            for database in databases if ONCE & {*only} else ():
+                runner.once(database)
+                progress.advance(task)
+                _keep(out, conditions, runner)
             if "P9" in only:
-                runner.memory(databases[0])
+                runner.backlogs(databases[0])
                 progress.advance(task)
             _keep(out, conditions, runner)
     for database, measured in runner.measured.items():
         Console().print(_table(database, measured))
         for table, (ours, plain) in figures.unequal_rows(measured).items():
             console.print(f"[red]{table}: {ours} rows by our path, {plain} by the ceiling: they are not comparable")
+    for reason in runner.skipped:
+        console.print(f"not measured: {reason}")
 
 
 def _keep(out: Path | None, conditions: dict[str, Any], runner: Rounds) -> None:
     if out is not None:
-        out.write_text(json.dumps({"conditions": conditions, "measured": runner.measured}, indent=1) + "\n")
+        said = {**conditions, "loads": runner.loads, "skipped": runner.skipped}
+        out.write_text(_text({"conditions": said, "measured": runner.measured}))
+
+
+def _text(kept: dict[str, Any]) -> str:
+    """JSON with a line for each outcome of a loop: long enough to hold much, short enough to compare runs."""
+    lines = [f' "conditions": {json.dumps(kept["conditions"])}']
+    for database, loops in kept["measured"].items():
+        told = ",\n".join(
+            f'   "{loop}": [\n    ' + ",\n    ".join(map(json.dumps, outcomes)) + "\n   ]"
+            for loop, outcomes in loops.items()
+        )
+        lines.append(f'  "{database}": {{\n{told}\n  }}')
+    head, *bodies = lines
+    return "{\n" + head + ',\n "measured": {\n' + ",\n".join(bodies) + "\n }\n}\n"
 
 
 def _table(database: str, measured: figures.Measured) -> Table:

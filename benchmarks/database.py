@@ -77,6 +77,27 @@ def counts() -> dict[str, int]:
     return found
 
 
+def sizes() -> dict[str, dict[str, int]]:
+    """For each table of ours that is not empty: bytes of its rows and of its indexes, and rows."""
+    return {table: _table(table) for table in sorted(counts())}
+
+
+def _table(table: str) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT pg_table_size(%s::regclass), pg_indexes_size(%s::regclass)", [table, table])
+        else:
+            cursor.execute(f"ANALYZE TABLE {table}")
+            cursor.fetchall()
+            cursor.execute(
+                "SELECT data_length, index_length FROM information_schema.tables"
+                " WHERE table_schema = DATABASE() AND table_name = %s",
+                [table],
+            )
+        rows, indexes = cursor.fetchone()
+    return {"rows": int(rows), "indexes": int(indexes)}
+
+
 def version() -> str:
     """The server, as it names itself."""
     with connection.cursor() as cursor:

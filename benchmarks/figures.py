@@ -1,12 +1,16 @@
 """From what was measured to the figures that performance is judged by, with the goal beside each."""
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Measured = Mapping[str, Sequence[Mapping[str, Any]]]
+from benchmarks.figure import Figure, Measured, spread
+from benchmarks.limits import limits
+
+__all__ = ["GOALS", "Figure", "Goal", "Measured", "figures", "ratios", "unequal_rows"]
 
 
 @dataclass(frozen=True)
@@ -28,91 +32,43 @@ GOALS = (
     Goal("P2", "waits 5 ms, one at a time ÷ stock", "waiting-1", "stock-waiting", None),
     Goal("P3", "intake ÷ stock, empty receiver", "intake", "stock-empty", 4),
     Goal("P4", "relay ÷ stock send", "relay", "stock-send", 3),
-    Goal("P13", "webhooks ÷ bare view, same server", "webhooks", "bare", 0.5),
     Goal("P5", "replay ÷ stock, empty receiver", "replay", "stock-empty", 4),
-)
-LATENCY_GOAL = 1.5
-MEMORY_GOAL = 200
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table."""
-
-    figure: str
-    what: str
-    ours: str
-    beside: str
-    ratio: str
-    goal: str
-    reached: bool | None
+    Goal("P6", "store: validate, encode, produce ÷ stock send", "store-client", "stock-send-order", 8),
+    Goal("P6", "store: outbox and relay ÷ stock send", "store-outbox", "stock-send-order", None),
+    Goal(
+        "P6", "store: an answer for each ÷ stock send, flushed each", "store-client-waiting",
+        "stock-send-order-waiting", None,
+    ),
+    Goal("P8", "two processes ÷ one", "members-2", "members-1", 1.6),
+    Goal("P13", "webhooks ÷ bare view, same server", "webhooks", "bare", 0.5),
+)  # fmt: skip
 
 
 def figures(measured: Measured) -> Iterator[Figure]:
-    """Every figure that can be told from one database's loops."""
-    yield from filter(None, (_ratio(goal, measured) for goal in GOALS))
-    if "serve" in measured:
-        yield from _latencies(measured)
-    if "webhooks" in measured:
-        yield from _webhooks(measured)
-    for outcome in measured.get("memory", ()):
-        peak = outcome["peak_megabytes"]
-        yield Figure(
-            "P9", f"memory at a backlog of {outcome['events']:,}", f"{peak:.0f} MB", "", "",
-            f"≤ {MEMORY_GOAL} MB", peak <= MEMORY_GOAL,
-        )  # fmt: skip
+    """Every figure that can be told from one database's loops, in the order of their numbers."""
+    found = [figure for goal in GOALS if (figure := _ratio(goal, measured)) is not None]
+    yield from sorted([*found, *limits(measured)], key=lambda each: int(re.sub(r"\D", "", each.figure)))
+
+
+def ratios(goal: Goal, measured: Measured) -> list[float]:
+    """The ratio of each round; none where one of the loops did not run."""
+    return [a / b for a, b in zip(_rates(measured, goal.ours), _rates(measured, goal.beside), strict=False)]
 
 
 def _ratio(goal: Goal, measured: Measured) -> Figure | None:
-    if goal.ours not in measured or goal.beside not in measured:
+    found = ratios(goal, measured)
+    if not found:
         return None
-    ours, beside = _rates(measured[goal.ours]), _rates(measured[goal.beside])
-    ratios = [a / b for a, b in zip(ours, beside, strict=False)]
-    middle = statistics.median(ratios)
+    ours, beside, middle = _rates(measured, goal.ours), _rates(measured, goal.beside), statistics.median(found)
     return Figure(
-        goal.figure, goal.what, _spread(ours, ",.0f", "/s"), _spread(beside, ",.0f", "/s"),
-        _spread(ratios, ".1f" if middle >= 3 else ".2f", "×"),
+        goal.figure, goal.what, spread(ours, ",.0f", "/s"), spread(beside, ",.0f", "/s"),
+        spread(found, ".1f" if middle >= 3 else ".2f", "×"),
         f"≥ {goal.least:g} ×" if goal.least else "told", None if goal.least is None else middle >= goal.least,
     )  # fmt: skip
 
 
-def _latencies(measured: Measured) -> Iterator[Figure]:
-    for rate in measured["serve"][0]["latency"]:
-        for part in ("p50", "p99"):
-            ours = [outcome["latency"][rate][part] for outcome in measured["serve"]]
-            plain = [outcome["latency"][rate][part] for outcome in measured["three-commits"]]
-            ratios = [a / b for a, b in zip(ours, plain, strict=False)]
-            yield Figure(
-                "P7", f"{part} publish → result, {rate}/s", _spread(ours, ".0f", " ms"), _spread(plain, ".0f", " ms"),
-                _spread(ratios, ".2f", "×"), f"≤ {LATENCY_GOAL} ×", statistics.median(ratios) <= LATENCY_GOAL,
-            )  # fmt: skip
-
-
-def _webhooks(measured: Measured) -> Iterator[Figure]:
-    """Latency of what was taken; and of twice that load what was refused, how, and whether the sweep found it."""
-    ours, plain = ([outcome["p99"] for outcome in measured[name]] for name in ("webhooks", "bare"))
-    yield Figure("P13", "p99 of a webhook", _spread(ours, ".0f", " ms"), _spread(plain, ".0f", " ms"), "", "told", None)
-    for outcome in measured["crowd"]:
-        others = {int(status): count for status, count in outcome["statuses"].items() if int(status) != 200}
-        said = ", ".join(f"{count:,} × {status or 'cut off'}" for status, count in sorted(others.items()))
-        yield Figure(
-            "P13", f"twice that load, {outcome['offered']:.0f}/s: taken, refused", f"{outcome['rate']:,.0f}/s", "",
-            said, "429 or 503, with Retry-After", others.keys() <= {429, 503} and not outcome["refused_without_time"],
-        )  # fmt: skip
-        yield Figure(
-            "P13", "of what was refused, the sweep found", f"{outcome['swept']:,}", f"{outcome['refused']:,}", "",
-            "all", outcome["swept"] == outcome["refused"],
-        )  # fmt: skip
-
-
-def _rates(outcomes: Sequence[Mapping[str, Any]]) -> list[float]:
-    return [outcome["rate"] for outcome in outcomes]
-
-
-def _spread(values: Sequence[float], form: str, unit: str) -> str:
-    """The median, and where the others lie."""
-    middle = f"{statistics.median(values):{form}}{unit}"
-    return middle if len(values) < 2 else f"{middle} ({min(values):{form}}–{max(values):{form}})"
+def _rates(measured: Mapping[str, Sequence[Mapping[str, Any]]], loop: str) -> list[float]:
+    return [outcome["rate"] for outcome in measured.get(loop, ())]
 
 
 def unequal_rows(measured: Measured) -> dict[str, tuple[int, int]]:

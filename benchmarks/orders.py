@@ -43,13 +43,13 @@ def _line(number: int, place: int) -> dict[str, Any]:
 class Store:
     """Publishes orders as a store does, without Django."""
 
-    def __init__(self, bootstrap: str, registry_url: str, prefix: str, linger: float = 20) -> None:
+    def __init__(self, bootstrap: str, registry_url: str, prefix: str, linger: float = 20, **more: Any) -> None:
         self.topic = topics.full_topic(topics.ORDER_TOPIC, prefix)
         subject = topics.subject(self.topic, topics.ORDER_PAID_TYPE)
         self.schema_id = Registry(registry_url).register(subject, wire.schema_text(topics.ORDER_PAID_TYPE))
         self.client = Producer({
             "bootstrap.servers": bootstrap, "linger.ms": linger, "partitioner": "murmur2_random",
-            "queue.buffering.max.messages": 500_000,
+            "queue.buffering.max.messages": 500_000, **more,
         })  # fmt: skip
 
     def send(self, number: int) -> str:
@@ -71,5 +71,7 @@ class Store:
             self.send(number)
             if number % 1000 == 999:
                 yield number + 1
+            if number % 100_000 == 99_999:
+                self.client.flush(60)
         if self.client.flush(60):
             raise RuntimeError("the broker did not acknowledge the orders")

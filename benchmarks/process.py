@@ -6,8 +6,10 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
 
 TIMEOUT = 600
 
@@ -29,18 +31,83 @@ def command(loop: str, count: int) -> list[str]:
     return [sys.executable, "-W", "ignore", "-m", "benchmarks.loops", loop, str(count)]
 
 
-def run(loop: str, count: int, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Run a loop to its end and answer what it measured."""
+def run(loop: str, count: int, variables: Mapping[str, str], before: Sequence[str] = ()) -> dict[str, Any]:
+    """Run a loop to its end and answer what it measured. ``before`` is put before its command: a profiler."""
     done = subprocess.run(
-        command(loop, count), env={**os.environ, **variables}, capture_output=True, text=True, check=False,
-        timeout=TIMEOUT,
+        [*before, *command(loop, count)], env={**os.environ, **variables}, capture_output=True, text=True, check=False,
+        timeout=TIMEOUT + count / 100,
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"loop {loop} failed:\n{done.stdout[-500:]}\n{done.stderr[-3000:]}")
-    outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return outcome
+    return outcome(done.stdout)
+
+
+def outcome(said: str) -> dict[str, Any]:
+    """What a loop measured, from the last line that it wrote."""
+    lines = [line for line in said.splitlines() if line.startswith("{")]
+    measured: dict[str, Any] = json.loads(lines[-1])
+    return measured
+
+
+def started(loop: str, variables: Mapping[str, str], count: int = 0) -> subprocess.Popen[str]:
+    """Start a loop that says when it is ready, and wait for that."""
+    running = subprocess.Popen(
+        command(loop, count), env={**os.environ, **variables}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    said = _of(running.stderr).readline()
+    if said.strip() != "ready":
+        running.kill()
+        raise RuntimeError(f"{loop} did not start:\n{said}{_of(running.stderr).read()[-2000:]}")
+    return running
+
+
+def told(running: subprocess.Popen[str]) -> dict[str, Any]:
+    """Let a loop that waits for a word begin, and answer what it measured."""
+    said, complained = running.communicate("go\n", timeout=TIMEOUT)
+    if running.returncode:
+        raise RuntimeError(f"a process failed:\n{complained[-3000:]}")
+    return outcome(said)
+
+
+def ended(running: subprocess.Popen[str]) -> None:
+    """End a loop that runs until it is told to stop."""
+    running.terminate()
+    try:
+        running.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.communicate()
+
+
+def _of(pipe: IO[str] | None) -> IO[str]:
+    assert pipe is not None
+    return pipe
 
 
 def peak_memory() -> float:
     """The largest resident size of this process so far, in megabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class Machine:
+    """How much of the machine's processors is used, by everybody, from now on."""
+
+    def __init__(self) -> None:
+        self.began, self.busy = time.perf_counter(), _busy()
+
+    def cores(self) -> float | None:
+        """Processors in use on average since then; None where the machine does not tell."""
+        busy = _busy()
+        if busy is None or self.busy is None:
+            return None
+        return round((busy - self.busy) / (time.perf_counter() - self.began), 2)
+
+
+def _busy() -> float | None:
+    """Seconds that all processors have worked so far."""
+    try:
+        user, nice, system, _, _, interrupt, soft, steal, *_ = map(int, Path("/proc/stat").read_text().split()[1:11])
+    except OSError:
+        return None
+    return (user + nice + system + interrupt + soft + steal) / os.sysconf("SC_CLK_TCK")

@@ -39,6 +39,7 @@ class Site:
     databases: dict[str, str]
     versions: dict[str, str]
     folder: Path
+    servers: dict[str, Any] = field(default_factory=dict)  # those that we may stop
     _log: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,9 +57,9 @@ class Site:
             for done in admin.delete_topics([topics.full_topic(name, prefix) for name in topics.TOPICS]).values():
                 done.result(30)
 
-    def store(self, prefix: str, linger: float = 20) -> Store:
+    def store(self, prefix: str, linger: float = 20, **more: Any) -> Store:
         """A store that publishes on these topics."""
-        return Store(self.broker.bootstrap, self.broker.registry_url, prefix, linger)
+        return Store(self.broker.bootstrap, self.broker.registry_url, prefix, linger, **more)
 
     def environment(self, database: str, prefix: str, group: str = "benchmark") -> dict[str, str]:
         """What a loop on this database and these topics is told; the log begins anew."""
@@ -98,6 +99,8 @@ def site(wanted: list[str]) -> Iterator[Site]:
             found = engine.get()
             if found is None:
                 raise SystemExit(f"no {name}: " + "; ".join(engine.passed_over))
+            if found.server is not None:
+                made.servers[name] = found.server
             made.databases[name] = stack.enter_context(_database(name, found.url))
             made.versions[name] = process.run("prepare", 0, made.environment(name, "none"))["version"]
         yield made

@@ -15,11 +15,16 @@ if __name__ == "__main__":
     django.setup()
 
     from benchmarks import database
-    from benchmarks.loops import ceiling, latency, ours, stock
+    from benchmarks.loops import ceiling, latency, ours, statements, stock, store
 
     def prepare(_: int) -> dict[str, Any]:
         database.prepare()
         return {"version": database.version()}
+
+    def emptied(_: int) -> dict[str, Any]:
+        database.empty()
+        database.settle()
+        return {}
 
     LOOPS: dict[str, Callable[[int], dict[str, Any]]] = {
         "prepare": prepare,
@@ -33,10 +38,21 @@ if __name__ == "__main__":
         "without-relay": ours.without_relay,
         "relay": ours.relay,
         "replay": ours.replay,
-        "memory": ours.memory,
+        "backlog": ours.backlog,
+        "member": ours.member,
+        "empty": emptied,
         "waiting-1": ours.waiting(1),
         "waiting-32": ours.waiting(32),
         "stock-waiting": stock.waiting,
+        "statements-group": statements.group,
+        "statements-single": statements.single,
+        "store-client": store.client,
+        "store-client-waiting": store.client_waiting,
+        "store-outbox": store.outbox,
+        "outbox-row": store.outbox_row,
+        "hanging-registry": store.hanging_registry,
+        "stock-send-order": store.stock,
+        "stock-send-order-waiting": store.stock_waiting,
         "serve": latency.serve,
         "three-commits": latency.three_commits,
     }

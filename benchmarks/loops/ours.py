@@ -5,6 +5,7 @@ the last acknowledgement of the broker. Nothing of the worker is replaced; two o
 """
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -27,6 +28,7 @@ class Watched(Worker):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self.course: list[tuple[int, float]] = []  # after each batch: events so far, seconds of the processor so far
         self._store, self._relay_once = self.intake.store, self.relay.once
         self.intake.store, self.relay.once = self._watched_store, self._watched_relay  # type: ignore[method-assign]
 
@@ -42,6 +44,7 @@ class Watched(Worker):
         self.batches += 1
         self._store(*arguments)
         self._end()
+        self.course.append((self.totals.received, round(self.busy_ended - self.busy, 3)))
 
     def _watched_relay(self) -> None:
         if self.state.options.stages == {"relay"}:
@@ -55,9 +58,22 @@ class Watched(Worker):
 def path(count: int) -> dict[str, Any]:
     """Everything: from the order on Kafka to the result on Kafka."""
     database.empty()
-    worker, outcome = _run(STAGES)
+    return {**emptied_path(count), "rows": database.counts()}
+
+
+def emptied_path(count: int, **said: Any) -> dict[str, Any]:
+    """As :func:`path`, on a database that is empty already and with settings of the caller's."""
+    worker, outcome = _run(STAGES, said=said)
     assert worker.totals.handled == count, worker.totals
-    return {**outcome, "events": count, "rows": database.counts()}
+    return {**outcome, "events": count}
+
+
+def member(_: int) -> dict[str, Any]:
+    """One of several processes on one backlog; it begins when it is told to."""
+    print("ready", file=sys.stderr, flush=True)
+    sys.stdin.readline()
+    worker, outcome = _run(STAGES, settled=True)
+    return {**outcome, "began": worker.began, "ended": worker.ended, "handled": worker.totals.handled}
 
 
 def intake(count: int) -> dict[str, Any]:
@@ -102,20 +118,30 @@ def waiting(concurrency: int) -> Callable[[int], dict[str, Any]]:
     return loop
 
 
-def memory(count: int) -> dict[str, Any]:
-    """As :func:`path`, for the memory it took."""
-    return {**path(count), "peak_megabytes": peak_memory()}
+def backlog(count: int) -> dict[str, Any]:
+    """As :func:`path`, for the memory it took, the processor's time as it went on, and the bytes that were left."""
+    database.empty()
+    outcome = emptied_path(count)
+    return {**outcome, "peak_megabytes": peak_memory(), "rows": database.counts(), "bytes": database.sizes()}
+
+
+def drained() -> tuple[int, float]:
+    """Relay what waits in the outbox: how many messages, and in how many seconds."""
+    worker, outcome = _run({"relay"}, settled=True)
+    return worker.totals.published, outcome["seconds"]
 
 
 def _run(
-    stages: Iterable[str], replay: bool = False, concurrency: int = 1, given: Mapping[str, Handler] | None = None
-) -> tuple[Watched, dict[str, Any]]:
-    database.settle()
-    settings = bus_settings()
+    stages: Iterable[str], replay: bool = False, concurrency: int = 1, given: Mapping[str, Handler] | None = None,
+    settled: bool = False, said: Mapping[str, Any] | None = None,
+) -> tuple[Watched, dict[str, Any]]:  # fmt: skip
+    if not settled:
+        database.settle()
+    settings = bus_settings(**(said or {}))
     options = Options(
         stages=frozenset(stages), start="earliest", until_idle=True, replay=replay, concurrency=concurrency
     )
     worker = Watched(settings, given or handlers.load(settings.handlers), options)
     worker.run()
     seconds, busy = worker.ended - worker.began, worker.busy_ended - worker.busy
-    return worker, {"seconds": seconds, "busy": busy, "batches": worker.batches}
+    return worker, {"seconds": seconds, "busy": busy, "batches": worker.batches, "course": worker.course}
