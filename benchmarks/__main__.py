@@ -39,9 +39,11 @@ def _list(known: tuple[str, ...]) -> Any:
 @click.option(
     "--backlog", type=float, default=0, help="The largest backlog of P9, e.g. 1e6; 1e5, or 3000 with --quick."
 )
+@click.option("--profile/--no-profile", "profiled", default=True, help="Sample where the full path's time goes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Keep everything measured as JSON.")
 def main(
-    quick: bool, only: list[str], databases: list[str], rounds: int | None, backlog: float, out: Path | None
+    quick: bool, only: list[str], databases: list[str], rounds: int | None, backlog: float, profiled: bool,
+    out: Path | None,
 ) -> None:  # fmt: skip
     """Measure our consumer beside the stock event bus and beside plain SQL, alternating, on the engines that are here.
 
@@ -76,6 +78,8 @@ def main(
                 runner.once(database)
                 progress.advance(task)
                 _keep(out, conditions, runner)
+            for database in databases if profiled and "P1" in only else ():
+                runner.profile(database)
             if "P9" in only:
                 runner.backlogs(databases[0])
                 progress.advance(task)

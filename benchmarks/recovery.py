@@ -24,7 +24,7 @@ PATIENCE = 90.0
 AFTER = {"broker": 0.5, "database": 0.5, "consumer": 3.0}
 SESSION = 6.0  # as tests/settings.py has it
 #: Our side's clients must not be what is waited for.
-EAGER = {"reconnect.backoff.max.ms": 200}
+EAGER = {"reconnect.backoff.max.ms": 200, "log_level": 0}
 
 
 def measure(site: Site, database: str, prefix: str, what: str) -> dict[str, Any]:

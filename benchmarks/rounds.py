@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from benchmarks import latency, process, recovery, sizes
+from benchmarks import latency, process, profile, recovery, sizes
 from benchmarks import members as members_of
 from benchmarks.site import Site
 from benchmarks.webhooks import measure as webhooks
@@ -133,6 +133,16 @@ class Rounds:
                 self.measured[database]["backlog"][-1]["topics"] = sizes.topic_bytes(
                     self.site.broker.bootstrap, self.prefix
                 )
+
+    def profile(self, database: str) -> None:
+        """Where the time of the full path goes; the profiler slows it, so its pace is kept beside the shares."""
+        if profile.program() is None:
+            self.skipped.append("profile: py-spy is not installed")
+            return
+        with self._filled(database, self.counts.ours):
+            self.say(f"{database}: profile")
+            environment = self.site.environment(database, self.prefix, f"profile-{uuid4().hex[:10]}")
+            self._keep(database, "profile", profile.path(self.counts.ours, environment))
 
     def _store(self, database: str) -> None:
         counts = self.counts

@@ -113,11 +113,13 @@ def _database(kind: str, server: str) -> Iterator[str]:
     if kind == "postgresql":
         import psycopg
 
-        with psycopg.connect(server.replace("postgres://", "postgresql://"), autocommit=True) as connection:
+        address = server.replace("postgres://", "postgresql://")
+        with psycopg.connect(address, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
-            try:
-                yield with_name(server, name)
-            finally:
+        try:
+            yield with_name(server, name)
+        finally:  # the server may have been restarted since
+            with psycopg.connect(address, autocommit=True) as connection:
                 connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     else:
         import MySQLdb
