@@ -53,7 +53,10 @@ COMMERCE_EVENTS = {
     # A group for each prefix, that is for each test: who was killed in one test is no member in the next. And soon no
     # member in its own: six seconds is the least that Kafka allows.
     "CONSUMER_GROUP": EVENT_BUS_TOPIC_PREFIX,
-    "KAFKA": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 2000},
+    "KAFKA": {
+        "session.timeout.ms": 6000, "heartbeat.interval.ms": 2000,
+        **json.loads(os.environ.get("COMMERCE_EVENTS_TEST_KAFKA", "{}")),
+    },
     "HANDLERS": ["consumers.fulfillment.handler.FulfillmentHandler"],
     "REGISTER_SCHEMAS": True,
     **json.loads(os.environ.get("COMMERCE_EVENTS_TEST_SETTINGS", "{}")),

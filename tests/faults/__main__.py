@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     from commerce_events.exceptions import OperatorError
     from commerce_events.management.progress import Progress
     from tests.faults.engines import Engines
-    from tests.faults.plan import plan
+    from tests.faults.plan import KINDS, plan
     from tests.faults.run import Outcome, one
 
     parser = argparse.ArgumentParser(
@@ -41,14 +41,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--runs", type=int, default=5, help="how many, of as many seeds (default 5)")
     parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
     parser.add_argument("--orders", type=int, default=30, help="orders of a run (default 30)")
+    parser.add_argument("--kinds", default="", help="these faults alone, by their names with commas between them")
     parser.add_argument("--evidence", type=Path, default=Path("reports/faults"), help="where failed runs are kept")
     parser.add_argument("--report", type=Path, help="write what was done here, as JSON")
     parser.add_argument("--bug", default="", help="plant one in the consumers; see tests/faults/planted.py")
     parser.add_argument("--fresh", action="store_true", help="start every process from nothing, as every tenth run does")
     parser.add_argument("--plan", action="store_true", help="show what the seed decides, and do nothing")
     said = parser.parse_args(arguments)
+    kinds = [kind.strip() for kind in said.kinds.split(",") if kind.strip()]
+    if unknown := set(kinds) - set(KINDS):
+        parser.error(f"no faults: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
     if said.plan:
-        print(plan(said.seed, said.orders))
+        print(plan(said.seed, said.orders, kinds))
         return 0
     progress, began = Progress(OutputWrapper(sys.stderr)), time.monotonic()
     outcomes: list[Outcome] = []
@@ -58,7 +62,7 @@ def main(arguments: list[str]) -> int:
             for number in range(said.runs):
                 progress.show(f"run {number + 1} of {said.runs}", number / said.runs)
                 seed = said.seed + number
-                chosen, evidence = plan(seed, said.orders), said.evidence.resolve()
+                chosen, evidence = plan(seed, said.orders, kinds), said.evidence.resolve()
                 fresh = said.fresh or seed % FRESH == 0
                 outcomes.append(one(engines, chosen, evidence, _say(progress), said.bug, fresh))
     except OperatorError as error:

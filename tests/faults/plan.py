@@ -1,6 +1,7 @@
 """What a seed decides: who sells what to whom, and what goes wrong when. A pure function of the seed."""
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,23 +31,38 @@ CREWS = (
 )
 #: Kinds of faults → how often each is drawn. The names are those of ``faults.FAULTS``.
 KINDS = {
-    "consumer killed": 8, "consumer dies at a point": 8, "consumer paused": 3, "consumer told to stop": 3,
-    "consumer told twice": 1, "all consumers killed": 3, "killer loop": 4, "rolling restart": 1, "store killed": 3,
-    "broker killed": 3, "leader killed": 2, "coordinator killed": 2, "broker paused": 2, "all brokers killed": 1,
-    "broker slow": 2, "broker half-open": 2, "broker reset": 4, "partitions raised": 1,
-    "database killed": 3, "database reset": 4, "database half-open": 2, "database slow": 2, "commits cut": 4,
-    "sessions ended": 3, "database frozen": 2, "database restored": 2,
-    "registry refuses": 2, "registry half-open": 1, "registry slow": 1,
+    "consumer killed": 16, "consumer dies at a point": 16, "consumer paused": 6, "consumer frozen": 1,
+    "consumer told to stop": 4, "consumer told twice": 2, "told in a rebalance": 3, "rebalance storm": 2,
+    "all consumers killed": 5, "killer loop": 7, "rolling restart": 3, "store killed": 5, "clock behind": 2,
+    "clock jumps": 2,
+    "broker killed": 5, "leader killed": 4, "coordinator killed": 4, "broker paused": 3, "all brokers killed": 2,
+    "all brokers gone": 1, "broker disk full": 2, "broker slow": 3, "broker half-open": 4, "broker reset": 7,
+    "partitions raised": 2, "offsets expired": 2, "topic made anew": 2,
+    "database killed": 5, "database gone": 1, "database reset": 7, "database half-open": 4, "database slow": 4,
+    "commits cut": 8, "sessions ended": 6, "database frozen": 3, "database disk full": 2, "deadlocks": 4,
+    "lock timeouts": 3, "poll exceeded": 2, "one order fails": 3, "database restored": 4,
+    "registry refuses": 2, "registry half-open": 2, "registry slow": 2, "registry reset": 2, "registry fails": 2,
+    "registry babbles": 1, "registry forbids": 1, "registry of another": 1,
+    "everything tenfold": 2, "nothing but poison": 1, "poison in each batch": 2, "other schemas": 3,
 }  # fmt: skip
 
 
+#: Faults after which messages are gone.
+LOSSES = {"offsets expired", "topic made anew"}
+
+
 class Sale(NamedTuple):
-    """What a store publishes, and when. ``kind`` is an event type, or the name of a poison."""
+    """What a store publishes, and when. ``kind`` is an event type, or the name of a poison.
+
+    Arguments:
+        how: ``older`` or ``newer``: written with a schema of another time; a number: to this partition.
+    """
 
     at: float
     store: int
     kind: str
     body: dict[str, Any]
+    how: str = ""
 
 
 class Fault(NamedTuple):
@@ -86,8 +102,12 @@ _TYPES = (ORDER_PAID_TYPE, ORDER_REFUNDED_TYPE)
 POISONS = ("random bytes", "truncated", "wrong magic", "unknown schema", "tombstone", "no headers", "no key", "large")
 
 
-def plan(seed: int, orders: int = 30) -> Plan:
-    """The plan of a seed. Even seeds run on PostgreSQL, odd ones on MariaDB."""
+def plan(seed: int, orders: int = 30, kinds: Sequence[str] = ()) -> Plan:
+    """The plan of a seed. Even seeds run on PostgreSQL, odd ones on MariaDB.
+
+    Arguments:
+        kinds: these faults alone, each at least once.
+    """
     draw = Random(seed)
     events = [event for number in range(orders) for event in _order(draw, number)]
     events += draw.choices(events, k=draw.randint(0, len(events)))  # sent again: another send of the same content
@@ -96,14 +116,18 @@ def plan(seed: int, orders: int = 30) -> Plan:
         for number, (kind, body) in enumerate(events)
     ]
     if draw.random() < 0.4:
-        sales += [
-            Sale(round(draw.uniform(0, WINDOW), 2), draw.randrange(2), draw.choice(POISONS), {"number": number})
-            for number in range(draw.randint(1, 6))
-        ]
+        sales += [_poison(draw, number, 0, WINDOW) for number in range(draw.randint(1, 6))]
+    drawn = draw.choices(list(KINDS), list(KINDS.values()), k=draw.randint(2, 7))
+    if kinds:
+        drawn = [*kinds, *draw.choices(kinds, k=draw.randint(0, 1))]
+    if LOSSES.intersection(drawn):  # who has lost the log and the database has lost what was only there
+        drawn = [kind for kind in drawn if kind != "database restored"]
     faults = [
         Fault(round(draw.uniform(CALM, WINDOW), 2), kind, draw.randrange(60), round(draw.uniform(0.5, 4.0), 1))
-        for kind in draw.choices(list(KINDS), list(KINDS.values()), k=draw.randint(2, 7))
+        for kind in drawn
     ]
+    for kind in dict.fromkeys(drawn):
+        sales = _SALES[kind](draw, sales) if kind in _SALES else sales
     # a restore needs a backup, which is a little older
     faults += [
         Fault(round(max(0.5, each.at - 3), 2), "database backed up", 0, 0) for each in faults if "restored" in each.kind
@@ -112,6 +136,50 @@ def plan(seed: int, orders: int = 30) -> Plan:
         seed, ("postgresql", "mariadb")[seed % 2], draw.choice(CREWS), draw.random() < 0.7,
         tuple(sorted(sales, key=_at)), tuple(sorted(faults)),
     )  # fmt: skip
+
+
+# What stores send can be the fault.
+
+
+def _tenfold(draw: Random, sales: list[Sale]) -> list[Sale]:
+    """A third of the orders ten times, in any order, over the partitions."""
+    few = [sale for sale in sales if sale.kind in _TYPES and int(_order_id(sale.body)[1:]) % 3 == 0]
+    copies = [
+        sale._replace(at=round(draw.uniform(0, WINDOW), 2), how=str(draw.randrange(3)))
+        for sale in few for _ in range(9)
+    ]  # fmt: skip
+    return sales + copies
+
+
+def _nothing_but_poison(draw: Random, sales: list[Sale]) -> list[Sale]:
+    """All orders early, then for the whole window nothing that can be read: the intake pauses, a person must say so."""
+    early = [sale._replace(at=round(sale.at * CALM / WINDOW, 2)) for sale in sales]
+    return early + [_poison(draw, number, CALM, WINDOW, small=True) for number in range(1000, 1240)]
+
+
+def _poison_in_each_batch(draw: Random, sales: list[Sale]) -> list[Sale]:
+    return sales + [_poison(draw, number, 0, WINDOW, small=True) for number in range(1000, 1040)]
+
+
+def _other_schemas(draw: Random, sales: list[Sale]) -> list[Sale]:
+    """Each second event is written by a store that is older or newer than the LMS."""
+    return [
+        sale._replace(how=draw.choice(("older", "newer"))) if sale.kind in _TYPES and draw.random() < 0.5 else sale
+        for sale in sales
+    ]
+
+
+_SALES: dict[str, Callable[[Random, list[Sale]], list[Sale]]] = {
+    "everything tenfold": _tenfold,
+    "nothing but poison": _nothing_but_poison,
+    "poison in each batch": _poison_in_each_batch,
+    "other schemas": _other_schemas,
+}
+
+
+def _poison(draw: Random, number: int, begin: float, end: float, small: bool = False) -> Sale:
+    kind = draw.choice([each for each in POISONS if not (small and each == "large")])
+    return Sale(round(draw.uniform(begin, end), 2), draw.randrange(2), kind, {"number": number})
 
 
 def _order(draw: Random, number: int) -> list[tuple[str, dict[str, Any]]]:
@@ -155,6 +223,11 @@ def _again(body: dict[str, Any], number: int) -> dict[str, Any]:
 def _source(body: dict[str, Any]) -> str:
     (content,) = body.values()
     return str(content["source"])
+
+
+def _order_id(body: dict[str, Any]) -> str:
+    (content,) = body.values()
+    return str(content["order_id"])
 
 
 def _at(sale: Sale) -> float:

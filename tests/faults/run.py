@@ -24,6 +24,7 @@ from tests.faults import checkers, planter, watch
 from tests.faults.crew import Crew
 from tests.faults.engines import Engines
 from tests.faults.faults import FAULTS, Scene, thaw
+from tests.faults.person import Person
 from tests.faults.plan import CANARY, COURSES, LEARNERS, OFFERED, SOURCES, WINDOW, Fault, Plan
 from tests.faults.state import State, dump, ends, read
 
@@ -176,6 +177,8 @@ class Run:
         self.engines.heal()
         connection.close()
         thaw(self.plan.database)
+        scene.heal()
+        self._person = Person(scene)
         began = time.monotonic()
         while time.monotonic() < began + RECOVERY and not self._is_done(scene):
             time.sleep(0.25)
@@ -184,6 +187,7 @@ class Run:
 
     def _is_done(self, scene: Scene) -> bool:
         try:
+            self._person.look()
             # what failed and waits for its next attempt is asked for now, as a person would
             Inbox.objects.filter(attempts__gt=0, due_at__gt=timezone.now()).update(due_at=timezone.now())
             if Inbox.objects.filter(due_at__isnull=False).exists() or OutboxBatch.objects.exists():
@@ -193,7 +197,8 @@ class Run:
             stands = dict(Position.objects.values_list("partition", "offset"))
             wanted = ends(self.engines.bootstrap, topics.full_topic(topics.ORDER_TOPIC, self.prefix))
             green = all(watch.is_green(member.health) for member in scene.crew.consumers)
-            return green and all(stands.get(partition, 0) == end for (_, partition), end in wanted.items())
+            read = all(stands.get(partition, 0) == end for (_, partition), end in wanted.items())
+            return green and read and not self._person.redrive()
         except (DatabaseError, InterfaceError):
             connection.close()
             return False
@@ -202,13 +207,14 @@ class Run:
         noted = self._watch.close()
         sizes = watch.sample(scene.crew.consumers)
         for member in [*scene.crew.consumers, *scene.crew.stores]:
-            noted += [f"I8 {member.name} ended by itself with {code}" for code in member.ended]
+            noted += [f"I8 {member.name} ended by itself with {code}" for code in member.ended
+                      if code not in scene.excused]
         if self.outcome.settled >= RECOVERY:
             green = [member.name for member in scene.crew.consumers if watch.is_green(member.health)]
             noted.append(f"I8 not done {RECOVERY:.0f} s after the last fault; green: {green}")
         state = read(self.engines.bootstrap, scene.registry, self.prefix, self.folder)
         state.events, state.noted, state.sizes = self.plan.events(), noted, sizes
-        state.restored = bool(scene.restores)
+        state.restored, state.deleted = bool(scene.restores), list(scene.deleted)
         self.outcome.events, self.outcome.results = len(state.orders), len(state.results)
         self.outcome.samples = self._watch.samples
         return state

@@ -45,6 +45,7 @@ class State:
     noted: list[str] = field(default_factory=list)  # by the watch, while the run went on
     sizes: dict[str, dict[str, float]] = field(default_factory=dict)  # of each process at the end
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # as they were planned
+    deleted: list[tuple[Heard, bool]] = field(default_factory=list)  # from the topic, and whether with the topic
     expired: list[tuple[str, int, int, int]] = field(default_factory=list)  # topic, partition, from, to: never read
 
     def order_inbox(self) -> list[Inbox]:
@@ -100,13 +101,14 @@ def tables() -> State:
     return state
 
 
-def heard(bootstrap: str, registry: str, topic: str) -> list[Heard]:
+def heard(bootstrap: str, registry: str, topic: str, patience: float = 30) -> list[Heard]:
     """A topic, from its beginning to its end now."""
     reader = Reader({"bootstrap.servers": bootstrap, "log_level": 0}, Registry(registry), [topic], "earliest")
     try:
-        wanted = sum(reader.client.get_watermark_offsets(p, timeout=10)[1] for p in reader.client.assignment())
+        marks = [reader.client.get_watermark_offsets(at, timeout=10) for at in reader.client.assignment()]
+        wanted = sum(high - low for low, high in marks)
         found: list[Heard] = []
-        until = time.monotonic() + 30
+        until = time.monotonic() + patience
         while wanted > len(found):
             if time.monotonic() > until:
                 raise AssertionError(f"{topic} cannot be read to its end: {len(found)} of {wanted}")

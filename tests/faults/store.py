@@ -6,18 +6,23 @@ what the broker has already is content that the LMS knows.
 """
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import fastavro
 from confluent_kafka import KafkaException, Producer
 
-from commerce_events import topics
+from commerce_events import topics, wire
 from commerce_events.bus.client import StoreClient
-from commerce_events.exceptions import TransientError
+from commerce_events.exceptions import OperatorError, TransientError
 
 
 def main(spec: dict[str, Any]) -> None:
@@ -25,9 +30,9 @@ def main(spec: dict[str, Any]) -> None:
     client = _client(spec)
     raw = Producer({"bootstrap.servers": spec["bootstrap"], "acks": "all", "message.timeout.ms": 5000, "log_level": 0})
     topic = topics.full_topic(topics.ORDER_TOPIC, spec["prefix"])
-    for at, _, kind, body in spec["sales"]:
+    for at, _, kind, body, how in spec["sales"]:
         time.sleep(max(0.0, spec["begin"] + at - time.time()))
-        while not (_published(client, kind, body) if kind in topics.EVENT_TYPES else _spoiled(raw, topic, kind, body)):
+        while not _sent(client, raw, topic, kind, body, how):
             time.sleep(0.1)
     print("sold out", flush=True)
 
@@ -39,13 +44,56 @@ def _client(spec: dict[str, Any]) -> StoreClient:
     )  # fmt: skip
 
 
-def _published(client: StoreClient, kind: str, body: dict[str, Any]) -> bool:
+def _sent(client: StoreClient, raw: Producer, topic: str, kind: str, body: dict[str, Any], how: str) -> bool:
+    if kind not in topics.EVENT_TYPES:
+        return _spoiled(raw, topic, kind, body)
     try:
+        if how:
+            return _otherwise(client, raw, topic, kind, body, how)
         client.publish(kind, body)
-    except TransientError as error:
+    except (TransientError, OperatorError) as error:
         print(f"again: {error}", flush=True)
         return False
     return True
+
+
+def _otherwise(client: StoreClient, raw: Producer, topic: str, kind: str, body: dict[str, Any], how: str) -> bool:
+    """An event as a store of another version writes it, or on a partition of its own choice."""
+    schema = json.loads(wire.schema_text(kind))
+    if how in _VERSIONS:
+        _VERSIONS[how](schema)
+    text, written = json.dumps(schema), io.BytesIO()
+    fastavro.schemaless_writer(written, fastavro.parse_schema(json.loads(text)), body)
+    number = client.registry.register(f"{topics.subject(topic, kind)}{how if how in _VERSIONS else ''}", text)
+    headers = wire.headers(kind, uuid.uuid4(), datetime.now(UTC), "commerce-events/other")
+    key = next(iter(body.values()))["order_key"].encode()
+    return _produced(raw, topic, wire.frame(number, written.getvalue()), key, headers, how)
+
+
+def _older(schema: dict[str, Any]) -> None:
+    """Fields that nobody here fills are not known yet."""
+    for record in _records(schema):
+        record["fields"] = [each for each in record["fields"] if each["name"] not in _LATER]
+
+
+def _newer(schema: dict[str, Any]) -> None:
+    """Every record has a field more."""
+    for record in _records(schema)[1:]:
+        record["fields"].append({"name": "gift_note", "type": ["null", "string"], "default": None})
+
+
+def _records(schema: Any) -> list[dict[str, Any]]:
+    if isinstance(schema, list):
+        return [record for each in schema for record in _records(each)]
+    if not isinstance(schema, dict):
+        return []
+    inner = [record for each in schema.get("fields", ()) for record in _records(each["type"])]
+    inner += _records(schema.get("items")) + (_records(schema["type"]) if isinstance(schema.get("type"), dict) else [])
+    return [schema, *inner] if schema.get("type") == "record" else inner
+
+
+_LATER = {"credit_provider", "course_uuid", "store_customer_id", "reason_code"}
+_VERSIONS: dict[str, Callable[[dict[str, Any]], None]] = {"older": _older, "newer": _newer}
 
 
 def _spoiled(raw: Producer, topic: str, kind: str, body: dict[str, Any]) -> bool:
@@ -56,11 +104,18 @@ def _spoiled(raw: Producer, topic: str, kind: str, body: dict[str, Any]) -> bool
         "tombstone": None, "truncated": b"\0\0", "wrong magic": b"\1\0\0\0\1" + draw.randbytes(40),
         "unknown schema": b"\0\x7f\xff\xff\xff" + draw.randbytes(40), "large": b"\0" + draw.randbytes(900_000),
     }.get(kind, draw.randbytes(60))  # fmt: skip
+    key = None if kind == "no key" else f"shop:poison-{body['number']}".encode()
+    return _produced(raw, topic, value, key, [] if kind == "no headers" else event_type)
+
+
+def _produced(
+    raw: Producer, topic: str, value: bytes | None, key: bytes | None, headers: list[tuple[str, bytes]], how: str = ""
+) -> bool:
     reports: list[Any] = []
+    more = {"partition": int(how)} if how.isdigit() else {}
     try:
         raw.produce(
-            topic, value, key=None if kind == "no key" else f"shop:poison-{body['number']}".encode(),
-            headers=[] if kind == "no headers" else event_type, on_delivery=lambda error, _: reports.append(error),
+            topic, value, key=key, headers=headers, on_delivery=lambda error, _: reports.append(error), **more
         )  # fmt: skip
     except (KafkaException, BufferError):
         return False

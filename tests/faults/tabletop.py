@@ -169,7 +169,7 @@ class Process:
         self.run.guard = Compared(settings, site.registry)  # type: ignore[arg-type]
         self.run.guard.site = site
         self.run.guard.check()  # as a worker does before anything else
-        self.run.breaker.share = 2.0  # never opens: a few failures are most of what a small run does
+        self.run.breaker._share = 2.0  # never opens: a few failures are most of what a small run does
         self.intake = IntakeLoop(self.run)
         self.handle = Handle(handlers, breaker=self.run.breaker)
         self.relay = Relay(

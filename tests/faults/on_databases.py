@@ -1,0 +1,280 @@
+"""What befalls a database: killed, cut off, slow, full, refusing to write, locked, put back to what it was."""
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from django.db import DatabaseError, InterfaceError, connection, models, transaction
+
+from commerce_events import topics
+from commerce_events.models import Inbox, Position, Stream
+from tests.faults.scene import Deed, Scene
+from tests.faults.ways import for_a_while, full, killed, resets, slow
+from tests.proof import snapshot
+from tests.proof.cutter import CommitCutter
+
+__all__ = ["FAULTS", "thaw"]
+
+LOST = (DatabaseError, InterfaceError)
+
+
+def _database_killed(scene: Scene, _: int, seconds: float) -> None:
+    connection.close()
+    killed(scene, [scene.server], seconds)
+
+
+def _database_gone(scene: Scene, _: int, seconds: float) -> None:
+    """Long enough for a health file to say so (I12)."""
+    with scene.away("database"):
+        scene.before_database.refuse()
+        time.sleep(9 + seconds)
+    scene.before_database.heal()
+
+
+def _commits_cut(scene: Scene, _: int, seconds: float) -> None:
+    scene.before_database.active = True
+    time.sleep(seconds)
+    scene.before_database.active = False
+
+
+_END = {
+    "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mariadb": "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()",
+}
+
+
+def _sessions_ended(scene: Scene, _: int, seconds: float) -> None:
+    """Every session, each 200 ms."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with suppress(*LOST):  # gone in the meantime, or the server is away
+            _end_sessions(scene.kind)
+            continue
+        connection.close()
+
+
+def _end_sessions(kind: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_END[kind])
+        for (number,) in cursor.fetchall() if kind == "mariadb" else ():
+            cursor.execute(f"KILL {int(number)}")
+    time.sleep(0.2)
+
+
+# --- writes that are not taken
+
+
+def _database_frozen(scene: Scene, _: int, seconds: float) -> None:
+    """No write is taken: PostgreSQL refuses it, MariaDB has it wait."""
+    try:
+        with connection.cursor() as cursor:
+            if scene.kind == "mariadb":
+                cursor.execute("FLUSH TABLES WITH READ LOCK")
+                time.sleep(seconds)
+                cursor.execute("UNLOCK TABLES")
+            else:
+                _configure("default_transaction_read_only", "on")
+                time.sleep(seconds)
+                thaw(scene.kind)
+    except DatabaseError:  # another fault has it; the run thaws it at its end
+        connection.close()
+
+
+def _configure(name: str, value: str) -> None:
+    """A setting of the whole PostgreSQL server, of sessions that are there too; '' is its default."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER SYSTEM SET {name} = '{value}'" if value else f"ALTER SYSTEM RESET {name}")
+        cursor.execute("SELECT pg_reload_conf()")
+
+
+def thaw(kind: str) -> None:
+    """Writes are taken again. PostgreSQL remembers it over a crash."""
+    if kind == "postgresql":
+        _configure("default_transaction_read_only", "")
+
+
+def _disk_full(scene: Scene, _: int, seconds: float) -> None:
+    """The server may not write a byte more: it panics or gives up, and is started when there is room again."""
+    full(scene, scene.server, 1 + seconds)
+
+
+# --- locks
+
+
+#: In the order opposite to the one in which the stages take them.
+_OPPOSITE: Sequence[type[models.Model]] = (Inbox, Stream, Position)
+
+
+def _deadlocks(scene: Scene, _: int, seconds: float) -> None:
+    """A session that takes the same rows the other way round, and is never the one to be given up."""
+    until = time.monotonic() + 1 + seconds
+    while time.monotonic() < until:
+        try:
+            with transaction.atomic():
+                _weighty(scene.kind)
+                for model in _OPPOSITE:
+                    _lock(model, list(model._default_manager.order_by("-pk").values_list("pk", flat=True)[:40]), 0.004)
+                transaction.set_rollback(True)
+        except LOST:
+            connection.close()
+            time.sleep(0.1)
+
+
+def _weighty(kind: str) -> None:
+    """PostgreSQL gives up who looks for deadlocks first, MariaDB who has written least."""
+    with connection.cursor() as cursor:
+        if kind == "postgresql":
+            cursor.execute("SET LOCAL deadlock_timeout = '1min'")
+        else:
+            cursor.execute("CREATE TEMPORARY TABLE IF NOT EXISTS weight (n int) ENGINE=InnoDB")
+            cursor.execute("INSERT INTO weight SELECT seq FROM seq_1_to_3000")
+
+
+def _lock(model: type[models.Model], keys: Sequence[int], pause: float = 0.0) -> None:
+    for key in keys:
+        model._default_manager.select_for_update().filter(pk=key).values_list("pk").first()
+        time.sleep(pause)
+
+
+def _lock_timeouts(scene: Scene, _: int, seconds: float) -> None:
+    """Somebody holds every order and position, and a lock is waited for a second at most."""
+    short = ("lock_timeout", "400ms", "") if scene.kind == "postgresql" else ("innodb_lock_wait_timeout", "1", "50")
+    name, soon, usual = short
+
+    def say(value: str) -> None:
+        if scene.kind == "postgresql":
+            _configure(name, value)
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET GLOBAL {name} = {value}")
+
+    scene.cure(lambda: say(usual))
+    try:
+        say(soon)
+        if scene.kind == "mariadb":  # holds for sessions to come
+            _end_sessions(scene.kind)
+        _hold(1 + seconds)
+        say(usual)
+        if scene.kind == "mariadb":
+            _end_sessions(scene.kind)
+    except LOST:  # another fault has it
+        connection.close()
+
+
+def _hold(seconds: float) -> None:
+    """Hold every order and position that there is."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SET LOCAL lock_timeout = 0")
+        for model in (Position, Stream):
+            list(model._default_manager.select_for_update().order_by("pk").values_list("pk"))
+        time.sleep(seconds)
+
+
+def _poll_exceeded(scene: Scene, which: int, seconds: float) -> None:
+    """A consumer takes longer over a batch than its group waits: it is thrown out, and finds out afterwards."""
+    scene.again(scene.consumer(which), COMMERCE_EVENTS_TEST_KAFKA='{"max.poll.interval.ms": 6000}')
+    time.sleep(3)  # until it reads
+    with suppress(*LOST):
+        _hold(6.5 + seconds)
+        return
+    connection.close()
+
+
+def _one_order_fails(scene: Scene, which: int, seconds: float) -> None:
+    """Every write of one learner's enrollments fails, and those of the others do not."""
+    scene.cure(lambda: _mend(scene.kind))
+    with suppress(*LOST):
+        with connection.cursor() as cursor:
+            for statement in _SPOILED[scene.kind]:
+                cursor.execute(statement.format(table=_ENROLLMENTS, learner=which % 4 + 1))
+        time.sleep(2 + seconds)
+        _mend(scene.kind)
+        return
+    connection.close()
+
+
+_ENROLLMENTS = "commerce_reference_referenceenrollment"
+_FAIL = "CREATE OR REPLACE FUNCTION spoiled() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$"
+_TRIGGER = (
+    "CREATE OR REPLACE TRIGGER spoiled BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW"
+    " WHEN (NEW.lms_user_id = {learner}) EXECUTE FUNCTION spoiled()"
+)
+_SPOILED = {
+    "postgresql": (_FAIL, _TRIGGER),
+    "mariadb": tuple(
+        f"CREATE OR REPLACE TRIGGER spoiled_{when} BEFORE {when} ON {{table}} FOR EACH ROW IF NEW.lms_user_id ="
+        " {learner} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF"
+        for when in ("INSERT", "UPDATE")
+    ),
+}
+
+
+def _mend(kind: str) -> None:
+    with connection.cursor() as cursor:
+        if kind == "postgresql":
+            cursor.execute(f"DROP TRIGGER IF EXISTS spoiled ON {_ENROLLMENTS}")
+        else:
+            for when in ("INSERT", "UPDATE"):
+                cursor.execute(f"DROP TRIGGER IF EXISTS spoiled_{when}")
+
+
+# --- a restore
+
+
+def _backed_up(scene: Scene, _: int, __: float) -> None:
+    """A backup of one moment, whatever is being written."""
+    isolated = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    try:
+        with connection.cursor() as cursor:
+            if scene.kind == "mariadb":
+                cursor.execute(isolated)  # of the next one
+            with transaction.atomic():
+                if scene.kind == "postgresql":
+                    cursor.execute(isolated)
+                scene.backup = snapshot.take()
+    except DatabaseError:  # another fault has it
+        connection.close()
+
+
+def _database_restored(scene: Scene, _: int, seconds: float) -> None:
+    """The backup that was taken before: out of everybody's reach, the rows are put back."""
+    scene.before_database.refuse()
+    time.sleep(0.3)
+    try:
+        if scene.backup is not None:
+            topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
+            before = dict(Position.objects.filter(topic=topic).values_list("partition", "offset"))
+            scene.ceilings.update({at: max(offset, scene.ceilings.get(at, 0)) for at, offset in before.items()})
+            scene.restores.append(time.time())
+            snapshot.restore(scene.backup)
+    except DatabaseError:  # another fault has it
+        connection.close()
+    finally:
+        scene.before_database.heal()
+
+
+def _database(scene: Scene, _: int) -> CommitCutter:
+    return scene.before_database
+
+
+FAULTS: dict[str, Deed] = {
+    "database killed": _database_killed,
+    "database gone": _database_gone,
+    "database reset": resets(_database),
+    "database half-open": for_a_while(_database, "hang"),
+    "database slow": slow(_database, 0.05),
+    "commits cut": _commits_cut,
+    "sessions ended": _sessions_ended,
+    "database frozen": _database_frozen,
+    "database disk full": _disk_full,
+    "deadlocks": _deadlocks,
+    "lock timeouts": _lock_timeouts,
+    "poll exceeded": _poll_exceeded,
+    "one order fails": _one_order_fails,
+    "database backed up": _backed_up,
+    "database restored": _database_restored,
+}

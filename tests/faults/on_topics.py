@@ -1,0 +1,83 @@
+"""What befalls the order topic itself: messages deleted before they are read, the topic made anew under its name."""
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from commerce_events import topics
+from commerce_events.bus import topics_admin
+from commerce_events.bus.reader import Heard
+from commerce_events.exceptions import CommerceEventsError
+from tests.faults.scene import Deed, Deleted, Scene
+from tests.faults.state import heard
+
+__all__ = ["FAULTS"]
+
+
+def _expired(scene: Scene, _: int, seconds: float) -> None:
+    """Nothing can be stored for a while, and retention deletes what has come meanwhile."""
+    scene.before_database.refuse()
+    try:
+        time.sleep(1 + seconds)
+        topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
+        messages = _there(scene, topic)
+        ends: dict[int, int] = {}
+        for message in messages:
+            ends[message.partition] = max(message.offset + 1, ends.get(message.partition, 0))
+        admin = scene.engines.admin()  # whose answers end with it
+        for at, future in admin.delete_records([TopicPartition(topic, *each) for each in ends.items()]).items():
+            with suppress(KafkaException):  # the cluster is in pieces just now
+                future.result(10)
+                _note(scene, (each for each in messages if each.partition == at.partition), with_topic=False)
+    finally:
+        scene.before_database.heal()
+
+
+def _made_anew(scene: Scene, _: int, seconds: float) -> None:
+    """The topic is deleted, with what nobody has stored yet, and made again."""
+    stores = [member.server for member in scene.crew.stores if member.alive and member.server is not None]
+    topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
+    scene.before_database.refuse()
+    try:
+        time.sleep(1 + seconds)
+        for store in stores:  # so that all that it held is known
+            store.pause()
+        time.sleep(0.5)
+        messages = _there(scene, topic)
+        admin = scene.engines.admin()
+        with suppress(KafkaException):  # the cluster is in pieces just now
+            admin.delete_topics([topic], operation_timeout=10)[topic].result(15)
+            _note(scene, messages, with_topic=True)
+            scene.cure(lambda: _make(scene, 20))
+            _make(scene, 10)
+    finally:
+        for store in stores:
+            store.resume()
+        scene.before_database.heal()
+
+
+def _make(scene: Scene, patience: float) -> None:
+    """As long as its deletion is under way, it cannot be made."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        with suppress(KafkaException, CommerceEventsError):
+            topics_admin.create_topics(scene.engines.admin(), scene.prefix, partitions=3)
+            return
+        time.sleep(0.3)
+
+
+def _there(scene: Scene, topic: str) -> list[Heard]:
+    try:
+        return heard(scene.engines.bootstrap, scene.registry, topic, 10)
+    except (AssertionError, KafkaException, CommerceEventsError):  # another fault has it
+        return []
+
+
+def _note(scene: Scene, messages: Iterable[Heard], with_topic: bool) -> None:
+    scene.deleted += [Deleted(message, with_topic) for message in messages]
+
+
+FAULTS: dict[str, Deed] = {"offsets expired": _expired, "topic made anew": _made_anew}
