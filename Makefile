@@ -52,10 +52,10 @@ pii_check: $(VENV)/.has-quality ## every model says which personal data it holds
 	DJANGO_SETTINGS_MODULE=tests.settings PYTHONPATH=. $(BIN)/code_annotations django_find_annotations \
 		--config_file .pii_annotations.yml --lint --coverage
 
-bench: $(VENV)/.has-test $(VENV)/.has-mysql ## measure against the stock loop and a plain SQL ceiling
+bench: $(VENV)/.has-bench $(VENV)/.has-mysql ## measure against the stock loop and a plain SQL ceiling
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-quick: $(VENV)/.has-test ## show that the benchmark runs; its figures mean nothing
+bench-quick: $(VENV)/.has-bench ## show that the benchmark runs; its figures mean nothing
 	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 docs: $(VENV)/.has-docs ## build the documentation; warnings are errors
@@ -80,7 +80,7 @@ schemas: $(VENV)/.has-demo ## generate schemas/ from the data classes
 requirements: $(VENV)/.has-dev $(VENV)/.has-mysql ## install everything a contributor uses into .venv
 
 upgrade: $(VENV)/.has-dev ## compile requirements/*.in to *.txt with the newest versions
-	@for name in base demo test mutation quality docs ci mysql dev; do \
+	@for name in base demo test bench mutation quality docs ci mysql dev; do \
 		echo "requirements/$$name.txt"; \
 		(cd requirements && CUSTOM_COMPILE_COMMAND="make upgrade" ../$(BIN)/pip-compile --quiet --upgrade --strip-extras \
 			--allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
