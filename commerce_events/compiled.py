@@ -68,7 +68,7 @@ class _Source:
         self._lines += ["    " * depth + line for line in lines]
 
     def function(self, name: str) -> Callable[[Any], Any]:
-        names: dict[str, Any] = {"number": _number, "length": _length, "spelled": _spelled, "Unusual": Unusual}
+        names: dict[str, Any] = {"number": number, "length": _length, "spelled": _spelled, "Unusual": Unusual}
         names["SHORT"] = [bytes([n << 1]) for n in range(64)]
         exec(compile("\n".join(self._lines), f"<avro {name}>", "exec"), names)
         made: Callable[[Any], Any] = names[name]
@@ -148,7 +148,7 @@ class _Source:
         return node
 
 
-def _number(b: bytes, i: int) -> tuple[int, int]:
+def number(b: bytes, i: int) -> tuple[int, int]:
     """A number in Avro's form (zigzag, seven bits per byte), and where it ends."""
     value = shift = 0
     while True:
@@ -166,7 +166,7 @@ def _number(b: bytes, i: int) -> tuple[int, int]:
 
 
 def _length(b: bytes, i: int) -> tuple[int, int]:
-    n, i = _number(b, i)
+    n, i = number(b, i)
     if n < 0:
         raise Unusual
     return n, i

@@ -1,24 +1,28 @@
 """The schema registry, over the Confluent REST calls that every registry of this world answers.
 
 Every call ends within a deadline, however slowly a name is resolved or an answer drips; redirects are not followed.
-What was learned once is never asked again: ids are never reused and a released schema never changes, so a registry that
-is away stops nothing that has been seen before.
+What was learned is not asked again: ids are never reused and a released schema never changes, so a registry that is
+away stops nothing that has been seen lately.
 """
 from __future__ import annotations
 
 import json
 import threading
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import requests
 
 from commerce_events.exceptions import ContractError, OperatorError, TransientError
+from commerce_events.writers import MAX_TEXT
 
 #: Seconds to connect, between two bytes, and for the whole call.
 CONNECT, READ, TOTAL = 3.05, 10.0, 15.0
 #: Longest answer that is read.
 MAX_ANSWER = 4 << 20
+#: Schemas that are remembered by their ids.
+REMEMBERED = 128
 
 _ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 _ADDRESS = "Is the address the one of its Confluent-compatible API? Apicurio's ends in /apis/ccompat/v7."
@@ -53,29 +57,35 @@ class Registry:
         self.shown = _without_password(self.url)
         self._auth, self._verify, self._cert = auth, verify, cert
         self._timeout, self._total = timeout, total
-        self._texts: dict[int, str] = {}
+        self._text = lru_cache(REMEMBERED)(self._asked_text)
         self._ids: dict[tuple[str, str], int] = {}
 
     def schema_by_id(self, schema_id: int) -> str:
         """The text of a schema.
 
         Raises:
-            ContractError: the registry knows no such id, or it is no Avro schema.
+            ContractError: the registry knows no such id, or it is no Avro schema, or one of absurd length.
             TransientError: it did not answer.
             OperatorError: it refuses us, or is no registry.
         """
-        if schema_id not in self._texts:
+        return self._text(schema_id)
+
+    def _asked_text(self, schema_id: int) -> str:
+        try:
             answer = self._call("GET", f"/schemas/ids/{schema_id}")
-            if answer is None:
-                raise ContractError(
-                    f"schema id {schema_id} is unknown to the registry",
-                    hint="The producer uses another registry, or did not register.",
-                )
-            text = self._field(answer, "schema", str)
-            if answer.get("schemaType", "AVRO") != "AVRO":
-                raise ContractError(f"schema id {schema_id} is no Avro schema", hint="Events are written in Avro.")
-            self._texts[schema_id] = text
-        return self._texts[schema_id]
+        except _TooLongError:  # no waiting makes it shorter, and whoever registered it could stop us with one message
+            raise _too_long(schema_id) from None
+        if answer is None:
+            raise ContractError(
+                f"schema id {schema_id} is unknown to the registry",
+                hint="The producer uses another registry, or did not register.",
+            )
+        text = self._field(answer, "schema", str)
+        if answer.get("schemaType", "AVRO") != "AVRO":
+            raise ContractError(f"schema id {schema_id} is no Avro schema", hint="Events are written in Avro.")
+        if len(text) > MAX_TEXT:
+            raise _too_long(schema_id)
+        return text
 
     def find(self, subject: str, text: str) -> int | None:
         """The id under which ``subject`` holds this very schema, or None."""
@@ -136,6 +146,8 @@ class Registry:
         """The answer's JSON; None where the registry says that it has no such thing."""
         try:
             status, content = self._exchange(method, path, body)
+        except _TooLongError:
+            raise
         except requests.RequestException as error:
             said = type(error).__name__
             raise TransientError(f"the schema registry at {self.shown} does not answer ({said})") from None
@@ -186,7 +198,10 @@ class Registry:
             for chunk in response.iter_content(16 * 1024):
                 content += chunk
                 if len(content) > MAX_ANSWER:
-                    raise requests.RequestException("the answer is too long")
+                    if response.status_code == 200:
+                        said = f"the schema registry at {self.shown} answers with more than {MAX_ANSWER} bytes"
+                        raise _TooLongError(said)
+                    break
             return response.status_code, bytes(content)
 
     def _refusal(self, status: int, method: str, path: str) -> OperatorError:
@@ -209,6 +224,16 @@ class Registry:
         if not isinstance(value, kind):
             raise TransientError(f"the schema registry at {self.shown} answers something else than expected")
         return value
+
+
+class _TooLongError(requests.RequestException, TransientError):
+    """Internal: an answer of absurd length."""
+
+
+def _too_long(schema_id: int) -> ContractError:
+    return ContractError(
+        f"the schema of id {schema_id} is longer than {MAX_TEXT} characters", hint="Write with the .avsc of schemas/."
+    )
 
 
 def _is_verdict(answer: Any) -> bool:

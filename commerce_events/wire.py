@@ -23,7 +23,7 @@ from uuid import UUID
 import fastavro
 from fastavro.read import SchemaResolutionError
 
-from commerce_events import compiled, topics
+from commerce_events import compiled, topics, weight
 from commerce_events.avsc import Schema, known, schema, schema_text
 from commerce_events.compiled import Read, Write
 from commerce_events.exceptions import ContractError
@@ -106,6 +106,10 @@ def decode(event_type: str, body: bytes | memoryview, writer: Schema | None = No
     """
     own = schema(event_type) if event_type in topics.EVENT_TYPES or writer is None else None
     plain = writer is None or writer is own
+    if weight.is_too_heavy(own if plain else writer, body):  # type: ignore[arg-type]
+        raise ContractError(
+            f"more than {weight.MAX_VALUES} values", hint="Split the order's lines over several events of the order."
+        )
     if plain and (read := _compiled_reader(event_type)(body)) is not None:  # type: ignore[arg-type]
         return read
     stream = io.BytesIO(body)

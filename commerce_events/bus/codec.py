@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -19,6 +20,9 @@ from commerce_events.bus.kafka import Record
 from commerce_events.exceptions import CommerceEventsError, ContractError, PermanentError, TransientError
 from commerce_events.registry import Registry
 from commerce_events.validation import validate
+
+#: Schemas of writers that are remembered.
+WRITERS = 128
 
 
 @dataclass(slots=True)
@@ -53,13 +57,14 @@ class Poison:
 
 
 class Decoder:
-    """Turns messages into events. One per intake; caches each writer's schema for ever (ids are never reused)."""
+    """Turns messages into events. One per intake; remembers the schemas of the last writers (ids are never reused)."""
 
     def __init__(self, registry: Registry, handled: Collection[str], max_bytes: int) -> None:
         self._registry = registry
         self._handled = frozenset(handled)
         self._max_bytes = max_bytes
-        self._writers: dict[tuple[str, int], Any] = {}
+        # bounded: whoever may register schemas could have us remember one for every message
+        self._writer = lru_cache(WRITERS)(self._asked_writer)
         # a batch that cannot be stored now is decoded again, and these messages' headers must not be asked for twice
         self._without_headers: set[tuple[str, int, int]] = set()
 
@@ -112,9 +117,7 @@ class Decoder:
 
     def _event(self, message: Record, event_type: str, value: bytes, headers: dict[str, bytes]) -> Received:
         schema_id, body = wire.unframe(value)
-        writer = self._writers.get((event_type, schema_id))
-        if writer is None:
-            writer = self._writers[event_type, schema_id] = self._writer(event_type, schema_id)
+        writer = self._writer(event_type, schema_id)
         ours = topics.EVENT_TYPES.get(event_type)
         if ours is None:
             return self._foreign(message, event_type, writer, body, headers)
@@ -130,7 +133,7 @@ class Decoder:
             identity.event_digest(event_type, decoded), identity.stream_digest(topics.ORDER_TOPIC, key),
         )  # fmt: skip
 
-    def _writer(self, event_type: str, schema_id: int) -> Any:
+    def _asked_writer(self, event_type: str, schema_id: int) -> Any:
         try:
             text = self._registry.schema_by_id(schema_id)
         except TransientError:

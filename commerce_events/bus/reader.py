@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from commerce_events import topics, wire
 from commerce_events.bus import kafka
+from commerce_events.bus.codec import WRITERS
 from commerce_events.exceptions import ContractError, OperatorError
 from commerce_events.registry import Registry
 
@@ -47,7 +49,7 @@ class Reader:
     ) -> None:
         self.registry = registry
         self._troubles = kafka.Troubles()
-        self._writers: dict[tuple[str, int], Any] = {}
+        self._writer = lru_cache(WRITERS)(self._asked_writer)
         self.client = kafka.made(Consumer, {
             **config, "group.id": "commerce-events-reader", "enable.auto.commit": False,
             "auto.offset.reset": "earliest", "enable.partition.eof": False,
@@ -97,6 +99,9 @@ class Reader:
         while True:
             yield from self.read(pause)
 
+    def _asked_writer(self, event_type: str, schema_id: int) -> Any:
+        return wire.accept_writer(event_type, self.registry.schema_by_id(schema_id))
+
     def close(self) -> None:
         """End reading."""
         kafka.close(self.client)
@@ -111,11 +116,7 @@ class Reader:
             if value is None:
                 raise ContractError("no value (a tombstone)")
             schema_id, avro = wire.unframe(value)
-            writer = self._writers.get((event_type, schema_id))
-            if writer is None:
-                text = self.registry.schema_by_id(schema_id)
-                writer = self._writers[event_type, schema_id] = wire.accept_writer(event_type, text)
-            body = wire.decode(event_type, avro, writer)
+            body = wire.decode(event_type, avro, self._writer(event_type, schema_id))
         except ContractError as error:
             problem = str(error)
         return Heard(

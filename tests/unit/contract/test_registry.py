@@ -13,7 +13,7 @@ import pytest
 
 from commerce_events import avsc, topics
 from commerce_events.exceptions import CommerceEventsError, ContractError, OperatorError, TransientError
-from commerce_events.registry import Registry
+from commerce_events.registry import REMEMBERED, Registry
 
 TEXT = avsc.schema_text(topics.ORDER_PAID_TYPE)
 Answer = tuple[int, bytes]
@@ -135,7 +135,7 @@ def test_an_answer_of_another_shape_is_no_answer(server: Server, body: Any) -> N
         Registry(server.url).look_up("s", TEXT)
 
 
-def test_what_was_learned_is_never_asked_again(server: Server) -> None:
+def test_what_was_learned_is_not_asked_again(server: Server) -> None:
     server.says(200, {"schema": TEXT, "id": 7})
     registry = Registry(server.url)
     assert [registry.schema_by_id(7) for _ in range(3)] == [TEXT] * 3
@@ -178,8 +178,31 @@ def test_redirects_are_not_followed(server: Server) -> None:
 
 def test_an_endless_answer_is_not_read_to_its_end(server: Server) -> None:
     server.says(200, b'{"schema": "' + b"x" * (5 << 20))
-    with pytest.raises(TransientError, match="does not answer"):
+    with pytest.raises(TransientError, match="more than"):
+        Registry(server.url).subjects()
+    server.says(503, b"x" * (5 << 20))
+    with pytest.raises(TransientError, match="answers 503"):
         Registry(server.url).schema_by_id(7)
+
+
+@pytest.mark.parametrize("length", [300 << 10, 5 << 20])
+def test_a_schema_of_absurd_length_is_the_messages_fault(server: Server, length: int) -> None:
+    """No waiting makes it shorter: who may register one could stop the consumer with it."""
+    server.says(200, {"schema": "x" * length})
+    with pytest.raises(ContractError, match="longer than"):
+        Registry(server.url).schema_by_id(7)
+
+
+def test_what_is_remembered_of_schemas_is_bounded(server: Server) -> None:
+    registry = Registry(server.url)
+    server.says(200, {"schema": TEXT})
+    for number in range(REMEMBERED + 1):
+        registry.schema_by_id(number)
+    asked = len(server.asked)
+    registry.schema_by_id(REMEMBERED)
+    assert len(server.asked) == asked
+    registry.schema_by_id(0)
+    assert len(server.asked) == asked + 1
 
 
 @pytest.fixture
