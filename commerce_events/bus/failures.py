@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 from django.db.transaction import TransactionManagementError
 
 from commerce_events.exceptions import TransientError
@@ -13,6 +13,11 @@ from commerce_events.exceptions import TransientError
 _MYSQL_CONFLICTS = {1213, 1205, 1020, 1062}
 #: PostgreSQL: serialization_failure, deadlock_detected, lock_not_available, unique_violation.
 _POSTGRESQL_CONFLICTS = {"40001", "40P01", "55P03", "23505"}
+#: PostgreSQL: read_only_sql_transaction, as a server says that has become a standby.
+_POSTGRESQL_OUTAGE = {"25006"}
+#: MySQL and MariaDB call these operational too: no default, incorrect string value, illegal mix of collations,
+#: incorrect value, a trigger's SIGNAL, a constraint. They are the row's fault, and the next one gets through.
+_MYSQL_STATEMENT = {1364, 1366, 1267, 1292, 1644, 3140, 3819, 4025}
 #: MySQL and MariaDB: no such table, unknown column.
 _MYSQL_SCHEMA = {1146, 1054}
 #: PostgreSQL: undefined_table, undefined_column.
@@ -33,7 +38,11 @@ def is_outage(error: BaseException) -> bool:
     """The database itself is away: not the fault of the row that was being worked on."""
     if isinstance(error, InterfaceError):
         return True
-    return isinstance(error, OperationalError) and not is_conflict(error) and not is_schema(error)
+    if isinstance(error, DatabaseError) and getattr(error.__cause__, "sqlstate", None) in _POSTGRESQL_OUTAGE:
+        return True
+    if not isinstance(error, OperationalError) or is_conflict(error) or is_schema(error):
+        return False
+    return not (error.args and error.args[0] in _MYSQL_STATEMENT)
 
 
 def is_schema(error: BaseException) -> bool:

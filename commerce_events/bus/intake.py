@@ -18,13 +18,13 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import transaction
 
 from commerce_events.bus import effects, ids, positions, script, sql
 from commerce_events.bus import inbox as internal
 from commerce_events.bus.breaker import Breaker
 from commerce_events.bus.codec import Poison, Received
-from commerce_events.bus.failures import is_conflict, summary
+from commerce_events.bus.failures import is_conflict, is_outage, summary
 from commerce_events.bus.sources import Sources, source_of
 from commerce_events.bus.types import REJECTED, Again, Context, Event, FollowUp, Handler, Outcome, Stream
 from commerce_events.models import DeadLetter, Inbox, Position, Resend
@@ -107,11 +107,14 @@ class Intake:
             try:
                 with transaction.atomic(), script.gathered():
                     stored = _Attempt(self, batch, stands, context, keys).run(straight and left > 1)
-            except (IntegrityError, OperationalError) as error:
-                left -= 1
-                if not left or not is_conflict(error):
-                    raise
             except Exception as error:
+                if is_conflict(error):
+                    left -= 1
+                    if not left:
+                        raise
+                    continue
+                if is_outage(error):
+                    raise
                 if isinstance(error, Again) and effects.is_news(context, error):
                     context = effects.next_try(context, error)
                     continue

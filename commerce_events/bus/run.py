@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
 
 from commerce_events.bus import clients
 from commerce_events.bus.breaker import Breaker
 from commerce_events.bus.conf import BusSettings
-from commerce_events.bus.failures import is_outage, summary
+from commerce_events.bus.failures import is_conflict, is_outage, summary
 from commerce_events.bus.guard import Guard
 from commerce_events.bus.health import Health
 from commerce_events.bus.sources import Sources
@@ -151,12 +151,14 @@ class Run:
     def away(self, stage: str, error: Exception) -> None:
         """Say that a stage waits, and for what. Raises ``error`` again if no waiting would heal it."""
         outside = isinstance(error, TransientError)
-        if not outside and not is_outage(error):
+        crossed = isinstance(error, OperationalError) and is_conflict(error)  # again and again
+        if not outside and not crossed and not is_outage(error):
             raise error
-        what = str(error) if outside else f"the database does not answer: {summary(error)}"
+        says = "other transactions are in the way" if crossed else "the database does not answer"
+        what = str(error) if outside else f"{says}: {summary(error)}"
         log.warning("%s waits: %s", stage, what)
         self.health.waiting(stage, what)
-        if not outside:
+        if not outside and not crossed:
             self.suspicious.set()
             connection.close()
             # the pooled or persistent connections of this thread may be dead as well

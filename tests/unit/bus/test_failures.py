@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,14 +10,18 @@ from django.db import (
     Error,
     IntegrityError,
     InterfaceError,
+    InternalError,
     OperationalError,
     ProgrammingError,
+    connection,
     connections,
     transaction,
 )
 from django.utils import timezone
 
+from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.failures import is_conflict, is_outage, is_transient, summary
+from commerce_events.bus.run import Options, Run
 from commerce_events.exceptions import PermanentError, TransientError
 from commerce_events.models import Lease
 from tests.engines.schema import TestDatabase
@@ -78,6 +83,8 @@ def test_a_missing_value_is_no_conflict(database: TestDatabase) -> None:
         (OperationalError("database is locked"), True, False, True),
         (OperationalError(1205, "Lock wait timeout exceeded"), True, False, True),
         (OperationalError("the connection is closed"), False, True, True),
+        (OperationalError(1366, "Incorrect string value"), False, False, True),
+        (OperationalError(1644, "a trigger says no"), False, False, True),
         (TransientError("the LMS does not answer"), False, False, True),
         (PermanentError("no such course"), False, False, False),
         (ProgrammingError("no such table"), False, False, False),
@@ -89,6 +96,37 @@ def test_a_missing_value_is_no_conflict(database: TestDatabase) -> None:
 )
 def test_who_must_act(error: Exception, conflict: bool, outage: bool, transient: bool) -> None:
     assert (is_conflict(error), is_outage(error), is_transient(error)) == (conflict, outage, transient)
+
+
+def test_a_postgresql_that_takes_no_writes_is_an_outage(postgresql: TestDatabase) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+        with pytest.raises(InternalError) as raised:
+            Lease.objects.create(name="a", expires_at=timezone.now())
+    assert is_outage(raised.value) and not is_conflict(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "suspicious"),
+    [
+        (OperationalError(1213, "Deadlock found"), "other transactions are in the way", False),
+        (OperationalError(1205, "Lock wait timeout exceeded"), "other transactions are in the way", False),
+        (OperationalError(2006, "Server has gone away"), "the database does not answer", True),
+    ],
+)
+def test_whoever_loses_every_try_waits_and_does_not_end(
+    error: Exception, says: str, suspicious: bool, database: TestDatabase, tmp_path: Path
+) -> None:
+    run = Run(bus_settings(HEALTH_FILE=str(tmp_path / "health")), {}, Options(frozenset({"intake"})))
+    run.away("intake", error)
+    assert run.suspicious.is_set() is suspicious
+    assert (tmp_path / "health").read_text().startswith(f"intake waits: {says}")
+
+
+def test_a_row_that_is_there_already_is_not_waited_for(database: TestDatabase) -> None:
+    run = Run(bus_settings(), {}, Options(frozenset({"intake"})))
+    with pytest.raises(IntegrityError):
+        run.away("intake", IntegrityError(1062, "Duplicate entry"))
 
 
 def test_a_summary_says_where_and_never_what() -> None:

@@ -53,6 +53,16 @@ def test_a_handler_that_raises_leaves_the_whole_batch_pending(database: TestData
     assert states() == [("handled", "")] * 2
 
 
+@pytest.mark.parametrize("straight", [True, False], ids=["straight", "staged"])
+def test_an_order_that_the_database_refuses_holds_no_other_up(straight: bool, database: TestDatabase) -> None:
+    """MySQL and MariaDB call that operational, as they do an outage: a value that a column does not take, a trigger."""
+    bus = Bus(Recording(), straight)
+    bus.handler.failing = {"paid 2": [OperationalError(1366, "Incorrect string value") for _ in range(9)]}
+    bus.take(paid("1"), paid("2"), paid("3"))
+    bus.work()
+    assert states() == [("handled", ""), ("pending", "OperationalError"), ("handled", "")]
+
+
 def test_an_outage_in_the_middle_leaves_nothing(database: TestDatabase) -> None:
     bus = Bus(Recording())
     bus.handler.failing = {"paid 2": [OperationalError(2006, "Server has gone away")]}
