@@ -53,14 +53,13 @@ COMMERCE_EVENTS = {
     # A group for each prefix, that is for each test: who was killed in one test is no member in the next. And soon no
     # member in its own: six seconds is the least that Kafka allows.
     "CONSUMER_GROUP": EVENT_BUS_TOPIC_PREFIX,
-    "KAFKA": {
-        "session.timeout.ms": 6000, "heartbeat.interval.ms": 2000,
-        **json.loads(os.environ.get("COMMERCE_EVENTS_TEST_KAFKA", "{}")),
-    },
+    "KAFKA": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 2000},
     "HANDLERS": ["consumers.fulfillment.handler.FulfillmentHandler"],
     "REGISTER_SCHEMAS": True,
     **json.loads(os.environ.get("COMMERCE_EVENTS_TEST_SETTINGS", "{}")),
 }
+_kafka = json.loads(os.environ.get("COMMERCE_EVENTS_TEST_KAFKA", "{}"))
+COMMERCE_EVENTS["KAFKA"] = {**COMMERCE_EVENTS["KAFKA"], **_kafka}
 COMMERCE_FULFILLMENT = {
     "SOURCES": {"shop": {}},
     "GATEWAY": "consumers.fulfillment.reference.gateway.ReferenceGateway",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import NewTopic
 
 from commerce_events import topics
 from commerce_events.bus import topics_admin
@@ -47,26 +48,30 @@ def _made_anew(scene: Scene, _: int, seconds: float) -> None:
             store.pause()
         time.sleep(0.5)
         messages = _there(scene, topic)
+        if not messages:
+            return
         admin = scene.engines.admin()
         with suppress(KafkaException):  # the cluster is in pieces just now
             admin.delete_topics([topic], operation_timeout=10)[topic].result(15)
             _note(scene, messages, with_topic=True)
-            scene.cure(lambda: _make(scene, 20))
-            _make(scene, 10)
+            scene.cure(lambda: topics_admin.create_topics(scene.engines.admin(), scene.prefix, partitions=3))
+            _make(scene, topic, 10)
     finally:
         for store in stores:
             store.resume()
         scene.before_database.heal()
 
 
-def _make(scene: Scene, patience: float) -> None:
-    """As long as its deletion is under way, it cannot be made."""
+def _make(scene: Scene, topic: str, patience: float) -> None:
+    """As long as its deletion is under way, it cannot be made; and made twice it is there."""
     until = time.monotonic() + patience
     while time.monotonic() < until:
-        with suppress(KafkaException, CommerceEventsError):
-            topics_admin.create_topics(scene.engines.admin(), scene.prefix, partitions=3)
+        admin = scene.engines.admin()
+        try:
+            admin.create_topics([NewTopic(topic, 3)])[topic].result(10)
             return
-        time.sleep(0.3)
+        except KafkaException:
+            time.sleep(0.3)
 
 
 def _there(scene: Scene, topic: str) -> list[Heard]:

@@ -205,7 +205,6 @@ class Run:
 
     def _state(self, scene: Scene) -> State:
         noted = self._watch.close()
-        sizes = watch.sample(scene.crew.consumers)
         for member in [*scene.crew.consumers, *scene.crew.stores]:
             noted += [f"I8 {member.name} ended by itself with {code}" for code in member.ended
                       if code not in scene.excused]
@@ -213,7 +212,7 @@ class Run:
             green = [member.name for member in scene.crew.consumers if watch.is_green(member.health)]
             noted.append(f"I8 not done {RECOVERY:.0f} s after the last fault; green: {green}")
         state = read(self.engines.bootstrap, scene.registry, self.prefix, self.folder)
-        state.events, state.noted, state.sizes = self.plan.events(), noted, sizes
+        state.events, state.noted, state.sizes = self.plan.events(), noted, self._watch.peaks
         state.restored, state.deleted = bool(scene.restores), list(scene.deleted)
         self.outcome.events, self.outcome.results = len(state.orders), len(state.results)
         self.outcome.samples = self._watch.samples
