@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
     TopicMetadata,
 )
@@ -89,12 +90,15 @@ def create_topics(
 
 
 def _wait_for_leaders(client: AdminClient, names: Iterable[str]) -> None:
-    """A topic is created before the brokers know of it; a client that comes too early is told it does not exist."""
+    """A topic is created before the brokers know of it; a client that comes too early is told it does not exist.
+
+    And a leader is named before it knows that it is one: it is asked for its offsets until it answers.
+    """
     deadline = time.monotonic() + TIMEOUT
-    missing = set(names)
+    wanted = missing = set(names)
     while missing:
         known = _known(client)
-        missing = {name for name in missing if not _led(known.get(name))}
+        missing = {name for name in wanted if not _led(known.get(name))} or _silent(client, known, wanted)
         if missing and time.monotonic() > deadline:
             raise TransientError(f"created, but without a leader after {TIMEOUT:.0f} s: {', '.join(sorted(missing))}")
         if missing:
@@ -103,6 +107,14 @@ def _wait_for_leaders(client: AdminClient, names: Iterable[str]) -> None:
 
 def _led(topic: TopicMetadata | None) -> bool:
     return topic is not None and bool(topic.partitions) and all(one.leader >= 0 for one in topic.partitions.values())
+
+
+def _silent(client: AdminClient, known: dict[str, TopicMetadata], names: set[str]) -> set[str]:
+    """Topics of which a leader does not tell its offsets."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(name, number): latest for name in names for number in known[name].partitions}
+    answers = client.list_offsets(asked, request_timeout=TIMEOUT)
+    return {partition.topic for partition, answer in answers.items() if answer.exception(TIMEOUT) is not None}
 
 
 def _known(client: AdminClient) -> dict[str, TopicMetadata]:
