@@ -98,6 +98,16 @@ def _table(table: str) -> dict[str, int]:
     return {"rows": int(rows), "indexes": int(indexes)}
 
 
+def log_bytes() -> int:
+    """How much the server has written to its log of changes so far: what a replica and an archive must follow."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')")
+            return int(cursor.fetchone()[0])
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Innodb_os_log_written'")
+        return int(cursor.fetchone()[1])
+
+
 def version() -> str:
     """The server, as it names itself."""
     with connection.cursor() as cursor:

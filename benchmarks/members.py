@@ -19,12 +19,13 @@ def measure(site: Site, database: str, prefix: str, group: str, members: int, co
     machine = process.Machine()
     with ThreadPoolExecutor(members) as pool:
         measured = list(pool.map(process.told, waiting))
-    cores = machine.cores()
+    used = machine.used() or (None, None)
     shares = [each["handled"] for each in measured]
     if sum(shares) != count:
         raise RuntimeError(f"{members} processes handled {shares}, and not {count}")
     began = min(each["began"] for each in measured if each["began"])
     return {
         "events": count, "seconds": max(each["ended"] for each in measured) - began, "shares": shares,
-        "busy": sum(each["busy"] for each in measured), "machine_cores": cores,
+        "busy": sum(each["busy"] for each in measured),
+        "machine_busy": used[0], "machine_cores": used[1],
     }  # fmt: skip

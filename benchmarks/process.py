@@ -96,12 +96,13 @@ class Machine:
     def __init__(self) -> None:
         self.began, self.busy = time.perf_counter(), _busy()
 
-    def cores(self) -> float | None:
-        """Processors in use on average since then; None where the machine does not tell."""
+    def used(self) -> tuple[float, float] | None:
+        """Seconds that all processors worked since then, and how many did on average; None where nobody tells."""
         busy = _busy()
         if busy is None or self.busy is None:
             return None
-        return round((busy - self.busy) / (time.perf_counter() - self.began), 2)
+        seconds = busy - self.busy
+        return round(seconds, 3), round(seconds / (time.perf_counter() - self.began), 2)
 
 
 def _busy() -> float | None:

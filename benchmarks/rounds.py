@@ -129,10 +129,10 @@ class Rounds:
         """Backlogs of several sizes: memory, the processor's time, and what is left in tables and on topics."""
         for backlog in self.counts.backlogs:
             with self._filled(database, backlog) as loop:
+                load = round(os.getloadavg()[0], 1)
                 loop("backlog", backlog)
-                self.measured[database]["backlog"][-1]["topics"] = sizes.topic_bytes(
-                    self.site.broker.bootstrap, self.prefix
-                )
+                bytes_of = sizes.topic_bytes(self.site.broker.bootstrap, self.prefix)
+                self.measured[database]["backlog"][-1].update(load=load, topics=bytes_of)
 
     def profile(self, database: str) -> None:
         """Where the time of the full path goes; the profiler slows it, so its pace is kept beside the shares."""

@@ -121,8 +121,13 @@ def waiting(concurrency: int) -> Callable[[int], dict[str, Any]]:
 def backlog(count: int) -> dict[str, Any]:
     """As :func:`path`, for the memory it took, the processor's time as it went on, and the bytes that were left."""
     database.empty()
+    logged = database.log_bytes()
     outcome = emptied_path(count)
-    return {**outcome, "peak_megabytes": peak_memory(), "rows": database.counts(), "bytes": database.sizes()}
+    logged = database.log_bytes() - logged
+    return {
+        **outcome, "peak_megabytes": peak_memory(), "rows": database.counts(), "bytes": database.sizes(),
+        "log_bytes": logged,
+    }  # fmt: skip
 
 
 def drained() -> tuple[int, float]:

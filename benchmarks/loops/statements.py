@@ -33,9 +33,9 @@ def _counted(count: int, **settings: Any) -> dict[str, Any]:
     seen: Counter[str] = Counter()
     database.empty()
     with _watched(seen):
-        ours.emptied_path(count, **settings)
+        outcome = ours.emptied_path(count, **settings)
     lines = database.counts()["commerce_fulfillment_grant"]
-    return {"orders": count, "lines": lines, "statements": dict(sorted(seen.items()))}
+    return {"orders": count, "lines": lines, "seconds": outcome["seconds"], "statements": dict(sorted(seen.items()))}
 
 
 @contextmanager
