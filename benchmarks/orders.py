@@ -49,7 +49,7 @@ class Store:
         self.schema_id = Registry(registry_url).register(subject, wire.schema_text(topics.ORDER_PAID_TYPE))
         self.client = Producer({
             "bootstrap.servers": bootstrap, "linger.ms": linger, "partitioner": "murmur2_random",
-            "queue.buffering.max.messages": 500_000, **more,
+            "queue.buffering.max.messages": 500_000, "log_level": 3, **more,
         })  # fmt: skip
 
     def send(self, number: int) -> str:

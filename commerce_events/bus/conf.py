@@ -98,6 +98,7 @@ class BusSettings(Access):
             "bootstrap.servers": self.bootstrap,
             "client.id": f"commerce-events-{self.installation or 'client'}",
             "socket.keepalive.enable": True,
+            "reconnect.backoff.max.ms": 2000,  # librdkafka would add up to ten seconds to each outage
             **self.kafka,
             **more,
         }
