@@ -42,7 +42,7 @@ def _impostor(answer: Callable[[str], Answer], misleads: bool = False, ends_with
     def deed(scene: Scene, which: int, seconds: float) -> None:
         with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
             threading.Thread(target=server.serve_forever, name="impostor", daemon=True).start()
-            proxy, right = scene.before_registry, scene.before_registry._target
+            proxy, right = scene.before_registry, (LOOPBACK, scene.engines.registry.port)
             proxy._target = (LOOPBACK, int(server.server_address[1]))
             scene.misled |= misleads
             scene.excused.add(ends_with)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -156,6 +158,32 @@ def an_outage_ends_the_process(put: Set) -> None:
 @caught_by("I12 health tells the truth")
 def the_health_check_is_always_green(put: Set) -> None:
     put(health.Health, "state", lambda self: "ok")
+
+
+@caught_by("I12 health tells the truth")
+def an_outage_is_logged_and_the_health_file_not_told(put: Set) -> None:
+    away = run.Run.away
+
+    def quiet(self: Any, stage_: str, error: Exception) -> None:
+        waiting, self.health.waiting = self.health.waiting, lambda stage, what: None
+        try:
+            away(self, stage_, error)
+        finally:
+            self.health.waiting = waiting
+
+    put(run.Run, "away", quiet)
+
+
+@caught_by("I9 processes are bounded")
+def every_batch_leaves_a_thread_behind(put: Set) -> None:
+    work = lanes.Lanes.run
+
+    def leaking(self: Any, *given: Any) -> None:
+        for _ in range(4):
+            threading.Thread(target=time.sleep, args=(20,), daemon=True).start()
+        work(self, *given)
+
+    put(lanes.Lanes, "run", leaking)
 
 
 class _Kept(list[int]):

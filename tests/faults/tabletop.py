@@ -6,6 +6,7 @@ state that is left is the one that the checkers of the laboratory read. Planted 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,7 @@ from commerce_events.bus.reader import Heard
 from commerce_events.bus.relay import Relay
 from commerce_events.bus.run import Options, Run
 from commerce_events.bus.subscription import Subscription
-from commerce_events.exceptions import CommerceEventsError, TransientError
+from commerce_events.exceptions import CommerceEventsError, ContractError, TransientError
 from commerce_events.models import Gap, Inbox, OutboxBatch, Position
 from commerce_events.models import Lease as LeaseRow
 from consumers.fulfillment.handler import FulfillmentHandler
@@ -91,6 +92,8 @@ class Schemas:
     def schema_by_id(self, number: int) -> str:
         if self.away:
             raise TransientError("the registry does not answer")
+        if number > len(self.texts):
+            raise ContractError(f"schema id {number} is unknown to the registry")
         return self.texts[number - 1]
 
 
@@ -200,6 +203,7 @@ class Site:
         self.expired: list[tuple[int, int, int]] = []  # partition, from, to: deleted before they were read
         self.backup: Any = None
         self.restored = False
+        self.ceilings: dict[int, int] = {}  # partition → its position before the restore
         self.arriving = [(sale.kind, sale.body) for sale in reversed(self.plan.sales)]
         self.records: list[str] = []
         self._prepare()
@@ -293,9 +297,8 @@ class Site:
     def look(self) -> None:
         """I5, after each step."""
         stands = dict(Position.objects.values_list("partition", "offset"))
-        for (_, number), offset in self.committed.items():
-            if offset > stands.get(number, 0) and not self.restored:
-                self.noted.append(f"I5 partition {number}: committed {offset}, position {stands.get(number)}")
+        committed = {number: offset for (_, number), offset in self.committed.items()}
+        self.noted += watch.ahead(committed, stands, self.ceilings)
 
     # What goes wrong.
 
@@ -319,7 +322,8 @@ class Site:
 
     def platform_fails(self, _: int) -> None:
         error: Exception = RuntimeError("nobody foresaw this")
-        self.gateway.failures.append(self.draw.choice((error, TransientError("the platform does not answer"))))
+        chosen = self.draw.choice((error, TransientError("the platform does not answer")))
+        self.gateway.failures += [chosen] * self.draw.choice((1, 1, 6))
 
     def backed_up(self, _: int) -> None:
         self.backup = self.backup or snapshot.take()
@@ -328,6 +332,7 @@ class Site:
         """Once; seen by whoever starts next."""
         if self.backup is None or self.restored or self.expired:
             return
+        self.ceilings = dict(Position.objects.values_list("partition", "offset"))
         snapshot.restore(self.backup)
         self.restored = True
         for each in range(len(self.processes)):
@@ -365,6 +370,7 @@ class Site:
             for number in range(2):
                 self.die(number)
                 process = self.processes[number]
+                process.run.options.accept_poison = True  # a person has looked at it
                 try:
                     self.take_in(process, 1000)
                     while due := process.handle.due(self.now, 50):
@@ -432,12 +438,14 @@ def run(seed: int) -> states.State:
     listening, root = Listening(site.records), logging.getLogger()
     root.addHandler(listening)
     try:
-        before = watch.descriptors("self")
+        before, threads = watch.descriptors("self"), threading.active_count()
         for _ in range(STEPS):
             site.step()
         site.settle()
         state = site.state()
-        state.sizes = {"the process": {"descriptors": watch.descriptors("self") - before}}
+        state.sizes = {"the process": {
+            "descriptors": watch.descriptors("self") - before, "threads": float(threading.active_count() - threads),
+        }}  # fmt: skip
         return state
     finally:
         root.removeHandler(listening)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from tests.engines.schema import TestDatabase, empty
-from tests.faults import checkers, tabletop
+from tests.faults import checkers, tabletop, watch
 from tests.faults.planted import BUGS
 
 #: Runs in which a bug must show.
@@ -15,6 +15,14 @@ def test_there_are_bugs_for_every_invariant() -> None:
     assert len(BUGS) >= 25
     assert {checker.split()[0] for _, checker in BUGS.values()} == {f"I{number}" for number in range(1, 13)}
     assert {checker for _, checker in BUGS.values()} == set(checkers.CHECKERS)
+
+
+def test_after_a_restore_only_the_lost_history_may_have_told_kafka_more() -> None:
+    assert watch.ahead({0: 5, 1: 3, 2: -1001}, {0: 5, 1: 4}, {}) == []
+    assert len(watch.ahead({0: 6, 1: 1}, {0: 5}, {})) == 2
+    assert watch.ahead({0: 6}, {0: 2}, {0: 6}) == [], "committed before the restore"
+    assert len(watch.ahead({0: 7}, {0: 2}, {0: 6})) == 1, "nobody had stored so much"
+    assert len(watch.ahead({0: 9}, {0: 8}, {0: 6})) == 1, "the new history is held to the same"
 
 
 @pytest.mark.parametrize("seed", range(6))
