@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from confluent_kafka.admin import AdminClient
 
-from commerce_events.bus.embedded.jars import jars
+from commerce_events.bus.embedded.jars import Jars, jars
 from commerce_events.bus.embedded.native import REGISTRY_PATH, ApicurioRegistry, KafkaBroker, cluster
 from commerce_events.bus.embedded.server import LOOPBACK, Server, free_ports
 from commerce_events.exceptions import OperatorError
@@ -28,8 +28,36 @@ from tests.proof.cutter import CommitCutter
 
 BROKERS = 3
 LISTENER = "PROXIED"
-#: A broker that was killed is missed after three seconds, not nine.
-QUICK = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500", "num.partitions": "3"}
+#: A broker that was killed is missed after three seconds, not nine; a consumer may be after three as well.
+QUICK = {
+    "broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500", "num.partitions": "3",
+    "group.min.session.timeout.ms": "1000",
+}  # fmt: skip
+#: A broker here lives for seconds or minutes: to start it shall cost less than to have it run.
+JAVA = ("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+
+def classes(programs: Jars) -> Path:
+    """What a broker's Java has loaded and verified once, so that no start does it again (class data sharing).
+
+    Made once, by a broker that is started and stopped, and kept beside the jars. A Java that it does not fit does
+    without.
+    """
+    file = programs.kafka.parent / "kafka.jsa"
+    if not file.exists():
+        with tempfile.TemporaryDirectory(dir=programs.kafka.parent) as folder:
+            made = Path(folder) / file.name
+            options = (*JAVA, f"-XX:ArchiveClassesAtExit={made}")
+            (broker,) = cluster(programs, Path(folder), [tuple(free_ports(2))], options)
+            broker.start()
+            broker.stop(patience=60)
+            made.rename(file)
+    return file
+
+
+def ready() -> None:
+    """What several laboratories would otherwise fetch or make at the same time."""
+    classes(jars())
 
 
 @dataclass
@@ -62,7 +90,7 @@ class Engines:
         programs = jars()
         ports = free_ports(3 * BROKERS + 1)
         pairs = list(zip(ports[:BROKERS], ports[BROKERS : 2 * BROKERS], strict=True))
-        self.brokers = cluster(programs, home, pairs)
+        self.brokers = cluster(programs, home, pairs, (*JAVA, f"-XX:SharedArchiveFile={classes(programs)}"))
         for broker, behind in zip(self.brokers, ports[2 * BROKERS :], strict=False):
             self._behind_proxy(broker, behind)
         self.registry = ApicurioRegistry(programs, home / "registry", ports[-1])

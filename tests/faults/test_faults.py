@@ -2,19 +2,22 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from commerce_events.exceptions import OperatorError
 from tests.engines.find import REQUIRED
-from tests.faults.engines import Engines
+from tests.faults.__main__ import told
+from tests.faults.engines import ready
 from tests.faults.faults import FAULTS
+from tests.faults.labs import Wanted, runs
 from tests.faults.plan import CALM, KINDS, WINDOW, plan
-from tests.faults.run import one
 
 RUNS, SEED = int(os.environ.get("COMMERCE_EVENTS_FAULT_RUNS", "2")), 1
+#: At a time: a run waits more than it works.
+LABS = 3
 
 
 def test_a_plan_is_a_pure_function_of_its_seed() -> None:
@@ -37,12 +40,22 @@ def test_a_plan_repeats_events_and_keeps_to_its_window() -> None:
 
 @pytest.mark.slow
 @pytest.mark.real
-def test_nothing_is_violated_under_faults(tmp_path: Path, django_db_blocker: Any) -> None:
+def test_nothing_is_violated_under_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says what it has done while it goes on: this is the longest of all tests."""
+
+    def say(text: str) -> None:
+        with capsys.disabled():
+            print(f"\nfaults: {text}", file=sys.stderr, flush=True)
+
+    wanted, failed = Wanted(evidence=tmp_path), []
     try:
-        with Engines() as engines, django_db_blocker.unblock():
-            outcomes = [one(engines, plan(seed), tmp_path, print) for seed in range(SEED, SEED + RUNS)]
+        ready()
+        for number, outcome in enumerate(runs(range(SEED, SEED + RUNS), LABS, wanted, say), 1):
+            said = told(outcome, wanted)
+            say(f"{number} of {RUNS}: {said}")
+            failed += [said] if outcome.violations else []
     except OperatorError as error:
         if REQUIRED:
             raise
         pytest.skip(f"{error} {error.hint}")
-    assert {outcome.plan.seed: outcome.violations for outcome in outcomes if outcome.violations} == {}
+    assert not failed, "\n".join(failed)

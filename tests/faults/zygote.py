@@ -114,7 +114,8 @@ def _leave(parents: Any, *descriptors: int) -> None:
 def _alone(log: str) -> None:
     os.setsid()
     os.chdir("/")
-    for name, flags, targets in ((os.devnull, os.O_RDONLY, (0,)), (log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, (1, 2))):
+    output = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    for name, flags, targets in ((os.devnull, os.O_RDONLY, (0,)), (log, output, (1, 2))):
         descriptor = os.open(name, flags, 0o644)
         for target in targets:
             os.dup2(descriptor, target)

@@ -36,15 +36,18 @@ class KafkaBroker(Server):
         folder: holds its data, settings and log.
         port: clients connect there.
         settings: of the broker, by their own names.
+        options: of its Java.
     """
 
-    def __init__(self, programs: Jars, folder: Path, port: int, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, programs: Jars, folder: Path, port: int, settings: Mapping[str, str], options: Sequence[str] = ()
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.port, self.settings = folder, port, dict(settings)
         self._java = [programs.java, "-Dorg.slf4j.simpleLogger.showDateTime=true"]
         self._classes = ["-cp", str(programs.kafka / "*")]
         run = [
-            *self._java, "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", *self._classes, "kafka.Kafka",
+            *self._java, "-Xmx512m", *options, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", *self._classes, "kafka.Kafka",
             str(self._file),
         ]  # fmt: skip
         super().__init__("Apache Kafka", run, ready=self._answers, log=folder / "kafka.log")
@@ -115,18 +118,22 @@ class ApicurioRegistry(Server):
             return False
 
 
-def cluster(programs: Jars, folder: Path, ports: Sequence[tuple[int, int]]) -> list[KafkaBroker]:
+def cluster(
+    programs: Jars, folder: Path, ports: Sequence[tuple[int, int]], options: Sequence[str] = ()
+) -> list[KafkaBroker]:
     """Brokers of one cluster, not yet started.
 
     Arguments:
         ports: for each broker the one for clients and the one for controllers.
+        options: of their Java.
     """
     voters = ",".join(f"{number}@{LOOPBACK}:{controller}" for number, (_, controller) in enumerate(ports, 1))
     brokers = []
     for number, (port, controller) in enumerate(ports, 1):
         home = folder / f"broker-{number}"
         settings = {**properties(broker_environment()), **copies(len(ports)), **place(number, port, controller, home)}
-        brokers.append(KafkaBroker(programs, home, port, {**settings, "controller.quorum.voters": voters}))
+        settings["controller.quorum.voters"] = voters
+        brokers.append(KafkaBroker(programs, home, port, settings, options))
     return brokers
 
 

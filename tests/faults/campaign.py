@@ -1,0 +1,91 @@
+"""What runs came to: a line for each, and the sum of many."""
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.faults.run import Outcome
+
+RESULT = Path(__file__).with_name("results") / "campaign.json"
+
+
+def line(outcome: Outcome) -> dict[str, Any]:
+    """A run, to be kept."""
+    plan = outcome.plan
+    return {
+        "seed": plan.seed, "commit": COMMIT, "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "database": plan.database, "faults": [fault.kind for fault in plan.faults], "fresh": outcome.fresh,
+        "kills": outcome.kills, "messages": outcome.events, "results": outcome.results, "samples": outcome.samples,
+        "seconds": round(outcome.seconds, 1), "settled": round(outcome.settled, 1), "cpu": round(outcome.cpu, 1),
+        "violations": {name: said[:3] for name, said in outcome.violations.items()},
+    }  # fmt: skip
+
+
+def total(lines: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Many runs."""
+    kept = list(lines)
+    number = max(1, len(kept))
+    kinds = Counter(kind for each in kept for kind in each["faults"])
+    return {
+        "runs": len(kept), "violated": sorted({each["seed"] for each in kept if each["violations"]}),
+        "faults": kinds.total(), "kills": sum(each["kills"] for each in kept),
+        "messages": sum(each["messages"] for each in kept), "results": sum(each["results"] for each in kept),
+        "offset samples": sum(each["samples"] for each in kept),
+        "runs with every process started from nothing": sum(each["fresh"] for each in kept),
+        "seconds per run": round(sum(each["seconds"] for each in kept) / number, 1),
+        "processor seconds per run": round(sum(each["cpu"] for each in kept) / number, 1),
+        "kinds": dict(sorted(kinds.items())),
+    }  # fmt: skip
+
+
+def summarise(log: Path) -> dict[str, Any]:
+    """The whole of a log, and each commit of it: what was run, what was found."""
+    kept = [json.loads(text) for text in log.read_text(encoding="utf-8").splitlines() if text.strip()]
+    kept.sort(key=lambda each: each["at"])
+    commits = []
+    for commit in dict.fromkeys(each["commit"] for each in kept):
+        own = total(each for each in kept if each["commit"] == commit)
+        said = Counter(name for each in kept if each["commit"] == commit for name in each["violations"])
+        commits.append({
+            "commit": commit, "runs": own["runs"], "kills": own["kills"], "messages": own["messages"],
+            "violated": own["violated"], "violations": dict(said),
+        })  # fmt: skip
+    return {
+        **total(kept), "from": kept[0]["at"] if kept else "", "to": kept[-1]["at"] if kept else "",
+        "machine": f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}", "commits": commits,
+    }  # fmt: skip
+
+
+def keep(log: Path) -> str:
+    """Sum a log up, for the docs; what it came to, in words."""
+    summary = summarise(log)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return (
+        f"{summary['runs']} runs, {summary['kills']} kills, {summary['messages']} messages; "
+        f"violated: {len(summary['violated'])} seeds; {RESULT}"
+    )
+
+
+def _commit() -> str:
+    """The commit of the working tree, short; what was changed since shows as a plus."""
+    where = Path(__file__).resolve().parent
+    try:
+        said = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--exclude=*"], cwd=where, capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return "unknown"
+    return said.stdout.strip()
+
+
+COMMIT = _commit()
