@@ -69,17 +69,20 @@ def stock_waiting(count: int) -> dict[str, Any]:
 def outbox(count: int) -> dict[str, Any]:
     """Published in transactions of many orders, then relayed: everything that the durable way costs."""
     database.empty()
-    made = _orders(count)
+    made = _orders(WARM + count)
+    _publish(made[:WARM])
     began = time.perf_counter()
-    for first in range(0, count, TOGETHER):
-        with transaction.atomic():
-            publishing.publish_locked(
-                (topics.ORDER_PAID_TYPE, objects.body("order", paid)) for paid in made[first : first + TOGETHER]
-            )
+    for first in range(WARM, WARM + count, TOGETHER):
+        _publish(made[first : first + TOGETHER])
     written = time.perf_counter() - began
     published, seconds = drained()
-    assert published == count, published
+    assert published == WARM + count, published
     return {"events": count, "seconds": written + seconds, "written": written}
+
+
+def _publish(together: list[OrderData]) -> None:
+    with transaction.atomic():
+        publishing.publish_locked((topics.ORDER_PAID_TYPE, objects.body("order", paid)) for paid in together)
 
 
 def outbox_row(count: int) -> dict[str, Any]:
