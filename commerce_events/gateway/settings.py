@@ -67,10 +67,11 @@ def _database(url: str) -> dict[str, Any]:
     seconds = int(os.environ.get("COMMERCE_GATEWAY_STATEMENT_SECONDS", "0"))
     try:
         said: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=None))
-    except ValueError as error:  # its text holds the address, which may hold a password
+    except ValueError:  # its text holds the address, which may hold a password
         raise OperatorError(
-            "DATABASE_URL is no address of a database", hint="Such as postgresql://gateway@db.example.com/gateway"
-        ) from error
+            "DATABASE_URL is no address of a database",
+            hint="Such as postgresql://gateway@db.example.com/gateway; in a password, write %23 for #, and so on.",
+        ) from None
     options: dict[str, Any] = {}
     match said["ENGINE"].rpartition(".")[2]:
         case "postgresql":
