@@ -4,11 +4,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks import figures
+from benchmarks import figures, kept
 from benchmarks.orders import LEARNERS, order
 from commerce_events import topics, validation
-
-KEPT = Path(__file__).resolve().parents[3] / "benchmarks" / "results" / "latest.json"
 
 
 def rates(*values: float) -> list[dict[str, float]]:
@@ -46,11 +44,22 @@ def test_a_ceiling_that_writes_other_rows_is_noticed() -> None:
 
 
 def test_the_run_that_was_kept_compares_like_with_like() -> None:
-    kept = json.loads(KEPT.read_text(encoding="utf-8"))
-    assert kept["conditions"]["rounds"] >= 3
-    for measured in kept["measured"].values():
+    run = kept.run()
+    assert run["conditions"]["rounds"] >= 3
+    for measured in run["measured"].values():
         assert figures.unequal_rows(measured) == {}
         assert list(figures.figures(measured))
+
+
+def test_a_part_that_was_a_run_of_its_own_goes_over_the_whole(tmp_path: Path) -> None:
+    def keep(name: str, **loops: int) -> None:
+        (tmp_path / name).write_text(json.dumps({"conditions": {"rounds": 1}, "measured": {"postgresql": loops}}))
+
+    keep("latest.json", path=1, backlog=2)
+    keep("backlog.json", backlog=3)
+    run = kept.run(tmp_path)
+    assert run["measured"] == {"postgresql": {"path": 1, "backlog": 3}}
+    assert run["conditions"]["parts"] == {"backlog": {"rounds": 1}}
 
 
 def test_the_orders_are_legitimate_and_name_every_learner() -> None:
