@@ -33,7 +33,7 @@ class Counts:
 
 
 FULL = Counts(
-    ours=10_000, stock_full=200, stock_empty=1500, stock_send=1500, store=5000, rows=400, waiting=1000, members=20_000,
+    ours=10_000, stock_full=200, stock_empty=1500, stock_send=1500, store=5000, rows=400, waiting=600, members=15_000,
     single=100, webhooks=2000, seconds=4, backlogs=(1000, 10_000, 10_000, 10_000, 100_000),
 )  # fmt: skip
 QUICK = Counts(
