@@ -154,7 +154,7 @@ def spent() -> float:
     for pid in family(os.getpid()):
         try:
             stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
+        except OSError:  # it has just ended
             continue
         ticks += sum(map(int, stat.rpartition(")")[2].split()[11:15]))  # its own, and of children that have ended
     return ticks / os.sysconf("SC_CLK_TCK")

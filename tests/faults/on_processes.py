@@ -4,6 +4,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from random import Random
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -104,12 +105,12 @@ def _all_killed(scene: Scene, _: int, __: float) -> None:
 
 
 def _killer_loop(scene: Scene, which: int, seconds: float) -> None:
-    """One after the other, as they come up."""
-    until = time.monotonic() + 2 * seconds
+    """One after the other, as they come up or soon after."""
+    until, draw = time.monotonic() + 2 * seconds, Random(which)
     while time.monotonic() < until:
         _killed(scene, which, 0)
         which += 1
-        time.sleep(0.7)
+        time.sleep(draw.uniform(0.05, 0.3))
 
 
 def _rolling(scene: Scene, _: int, __: float) -> None:

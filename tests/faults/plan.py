@@ -33,7 +33,7 @@ CREWS = (
 KINDS = {
     "consumer killed": 16, "consumer dies at a point": 16, "consumer paused": 6, "consumer frozen": 1,
     "consumer told to stop": 4, "consumer told twice": 2, "told in a rebalance": 3, "rebalance storm": 2,
-    "all consumers killed": 5, "killer loop": 7, "rolling restart": 3, "store killed": 5, "clock behind": 2,
+    "all consumers killed": 5, "killer loop": 14, "rolling restart": 3, "store killed": 5, "clock behind": 2,
     "clock jumps": 2,
     "broker killed": 5, "leader killed": 4, "coordinator killed": 4, "broker paused": 3, "all brokers killed": 2,
     "all brokers gone": 1, "broker disk full": 2, "broker slow": 3, "broker half-open": 4, "broker reset": 7,

@@ -47,8 +47,8 @@ class KafkaBroker(Server):
         self._java = [programs.java, "-Dorg.slf4j.simpleLogger.showDateTime=true"]
         self._classes = ["-cp", str(programs.kafka / "*")]
         run = [
-            *self._java, "-Xmx512m", *options, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", *self._classes, "kafka.Kafka",
-            str(self._file),
+            *self._java, "-Xmx512m", *options, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", *self._classes,
+            "kafka.Kafka", str(self._file),
         ]  # fmt: skip
         super().__init__("Apache Kafka", run, ready=self._answers, log=folder / "kafka.log")
 

@@ -166,13 +166,14 @@ class Server:
 def family(pid: int) -> list[int]:
     """A process and its descendants, parents first. Where /proc does not tell, the process alone."""
     parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for name in filter(str.isdigit, os.listdir("/proc") if sys.platform == "linux" else ()):
         try:
-            text = stat.read_text(encoding="utf-8", errors="replace")
+            with open(f"/proc/{name}/stat", "rb") as stat:
+                text = stat.read()
         except OSError:
             continue  # it has just ended
         # The name, in brackets, may hold anything; the parent's id is the second field after it.
-        parents.setdefault(int(text.rpartition(")")[2].split()[1]), []).append(int(stat.parent.name))
+        parents.setdefault(int(text.rpartition(b")")[2].split(None, 2)[1]), []).append(int(name))
     found = [pid]
     for one in found:
         found += parents.get(one, [])
