@@ -42,7 +42,8 @@ class Unhurried(StoreClient):
 
 def client(count: int) -> dict[str, Any]:
     """Validate, encode, produce; one wait at the end."""
-    with _client(Unhurried) as store:
+    # librdkafka's own pause, which the stock producer has, too
+    with _client(Unhurried, **{"linger.ms": 5, "queue.buffering.max.messages": 500_000}) as store:
         return _timed(count, store.publish_order_paid, store.close)
 
 
@@ -139,10 +140,10 @@ def _orders(count: int) -> list[OrderData]:
     return [objects.from_dict(topics.ORDER_PAID_TYPE, order(number, at)) for number in range(count)]
 
 
-def _client(kind: type[StoreClient]) -> StoreClient:
+def _client(kind: type[StoreClient], **kafka: Any) -> StoreClient:
     return kind(
         settings.EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS, settings.EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL,
-        prefix=settings.EVENT_BUS_TOPIC_PREFIX, register=True, kafka={"queue.buffering.max.messages": 500_000},
+        prefix=settings.EVENT_BUS_TOPIC_PREFIX, register=True, kafka=kafka,
     )  # fmt: skip
 
 

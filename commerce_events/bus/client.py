@@ -87,7 +87,8 @@ class StoreClient:
         self._ids: dict[str, int] = {}
         self._troubles = Troubles()
         self._config = {
-            "linger.ms": 5, **(kafka or {}), "bootstrap.servers": bootstrap, **SAFE,
+            # nobody is served by waiting for company: who publishes waits for the answer
+            "linger.ms": 0, **(kafka or {}), "bootstrap.servers": bootstrap, **SAFE,
             "message.timeout.ms": max(1, int(timeout * 1000)), "error_cb": self._troubles,
         }  # fmt: skip
         self._producer = self._connected()
