@@ -7,7 +7,7 @@ away is not the message's fault and raises ``TransientError``: the intake waits.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -59,8 +59,12 @@ class Poison:
 class Decoder:
     """Turns messages into events. One per intake; remembers the schemas of the last writers (ids are never reused)."""
 
-    def __init__(self, registry: Registry, handled: Collection[str], max_bytes: int) -> None:
+    def __init__(
+        self, registry: Registry, handled: Collection[str], max_bytes: int, own_topics: Mapping[str, str] | None = None
+    ) -> None:
         self._registry = registry
+        self._own_topics = dict(own_topics or {})
+        self._owned = frozenset(self._own_topics.values())
         self._handled = frozenset(handled)
         self._max_bytes = max_bytes
         # bounded: whoever may register schemas could have us remember one for every message
@@ -123,6 +127,7 @@ class Decoder:
             return self._foreign(message, event_type, writer, body, headers)
         decoded = wire.decode(event_type, body, writer)
         data = decoded[ours.argument]
+        self._refuse_impostor(message.topic(), data)
         try:
             validate(event_type, decoded)
         except ContractError as error:
@@ -132,6 +137,15 @@ class Decoder:
             message.topic(), message.partition(), message.offset(), event_type, key, data, orjson.dumps(data),
             identity.event_digest(event_type, decoded), identity.stream_digest(topics.ORDER_TOPIC, key),
         )  # fmt: skip
+
+    def _refuse_impostor(self, topic: str, data: dict[str, Any]) -> None:
+        """Who has a topic of its own is believed there alone, and nobody else is. Asked before the contract is: what
+        breaks it is answered, and nobody may have another store's order answered.
+        """
+        for source in (data.get("source"), str(data.get("order_key")).partition(":")[0]):
+            own = self._own_topics.get(str(source))
+            if own != topic and (own is not None or topic in self._owned):
+                raise _RefusedError("wrong_topic", f"{str(source)[:64]} does not publish on this topic")
 
     def _asked_writer(self, event_type: str, schema_id: int) -> Any:
         try:

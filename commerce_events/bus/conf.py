@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "INSTALLATION": "",  # slug of this LMS or store, ≤ 32 characters; part of every result id
     "CONSUMER_GROUP": "commerce-events",  # Kafka's consumer group, and whose positions these are
     "TOPICS": [topics.ORDER_TOPIC],  # without the prefix
+    "SOURCE_TOPICS": {},  # slug of a store → the only topic that its events may come on, and that no other's may
     "HANDLERS": [],  # dotted paths of durable handlers
     "KAFKA": {},  # any librdkafka setting, for all clients
     "BATCH": 1000,  # messages taken from Kafka at once, and orders decided in one transaction
@@ -92,6 +93,11 @@ class BusSettings(Access):
     def __getitem__(self, name: str) -> Any:
         return self.options[name]
 
+    @property
+    def own_topics(self) -> dict[str, str]:
+        """Stores that have a topic of their own, and its full name."""
+        return {source: self.full_topic(topic) for source, topic in self["SOURCE_TOPICS"].items()}
+
     def client(self, **more: Any) -> dict[str, Any]:
         """Configuration of any Kafka client: addresses, the site's own settings, and ``more`` over both."""
         return {
@@ -125,6 +131,12 @@ def bus_settings(**overrides: Any) -> BusSettings:
         raise OperatorError(
             "COMMERCE_EVENTS['INSTALLATION'] is missing",
             hint="Give this site a slug that will never change, e.g. COMMERCE_EVENTS = {'INSTALLATION': 'my-lms'}.",
+        )
+    unread = sorted(set(options["SOURCE_TOPICS"].values()) - set(options["TOPICS"]))
+    if unread:
+        raise OperatorError(
+            f"COMMERCE_EVENTS['SOURCE_TOPICS'] names what is not read: {', '.join(unread)}",
+            hint="Name it in COMMERCE_EVENTS['TOPICS'] as well, both times without the prefix.",
         )
     site = of(settings)
     found = access(site, broker=[site], registry=[site], kafka=options["KAFKA"])

@@ -30,6 +30,7 @@ NEXT = {
     "no_type": "The producer left out the header ce_type: have the store send it again, then discard it.",
     "no_id": "The producer left out the header ce_id: have it sent again, then discard it.",
     "unknown_type": "Add its handler to COMMERCE_EVENTS['HANDLERS'], or upgrade; then redrive it. Else discard it.",
+    "wrong_topic": "A store speaks for another, or where another alone may: ask who can write there, and discard it.",
     "too_large": "Raise COMMERCE_EVENTS['MAX_VALUE_BYTES'] and redrive it, or have the order split into several.",
     "unknown_schema": "Its schema was missing from the registry, or is another registry's: mend that, then redrive it.",
     "undecodable": "The bytes are damaged or written with a foreign schema: have it sent again, then discard it.",

@@ -28,6 +28,7 @@ ENTRIES: dict[str, Kind] = {
     "INSTALLATION": SLUG,
     "CONSUMER_GROUP": TEXT,
     "TOPICS": listed(TOPIC, such_as=["commerce-order-lifecycle"]),
+    "SOURCE_TOPICS": mapping(TOPIC, keys=SLUG, such_as={"shop": "shop-commerce-order-lifecycle"}),
     "HANDLERS": listed(DOTTED, such_as=["consumers.fulfillment.handler.FulfillmentHandler"]),
     "KAFKA": mapping(ANYTHING, such_as={"compression.type": "lz4"}),
     "BATCH": whole(1, 10_000),

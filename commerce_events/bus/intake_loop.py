@@ -36,7 +36,7 @@ class IntakeLoop:
     def __init__(self, run: Run) -> None:
         self.state = run
         settings, options = run.settings, run.options
-        self.decoder = Decoder(run.registry, run.handlers, settings["MAX_VALUE_BYTES"])
+        self.decoder = Decoder(run.registry, run.handlers, settings["MAX_VALUE_BYTES"], settings.own_topics)
         self.intake = Intake(
             run.handlers,
             straight=settings["STRAIGHT_PATH"] and "handle" in options.stages,

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from confluent_kafka import KafkaError, Producer
 
-from commerce_events import topics
+from commerce_events import topics, wire
 from commerce_events.bus.client import StoreClient
 from commerce_events.exceptions import OperatorError
-from commerce_events.models import Inbox
+from commerce_events.models import DeadLetter, Inbox, Stream
 from commerce_events.testing import builders
 from tests.engines.broker import Broker
 from tests.engines.processes import Processes
 from tests.proof import secured
 from tests.proof.secured import CONSUME, GROUP, LMS, LOGINS, ORDERS, PREFIX, RESULTS, STORE, Secured
+
+#: The topic of a second store.
+THEIRS = f"{PREFIX}-other-{topics.ORDER_TOPIC}"
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("mvn") is None, reason="needs Java and Maven")]
 
@@ -26,6 +32,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("mvn") is None, 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     with secured.secured(tmp_path_factory.mktemp("secured")) as running:
+        secured.create(running, THEIRS)
         yield running
 
 
@@ -71,12 +78,54 @@ def test_with_these_acls_and_no_others_an_order_is_fulfilled_and_its_result_read
 def test_a_store_can_write_no_result_and_no_topic_of_another_store(kafka: Secured, broker: Broker) -> None:
     kafka.allow("store", STORE)
     kafka.allow("other", [("topic", f"{PREFIX}-other-*", "WRITE"), ("topic", RESULTS, "READ")])
-    theirs = f"{PREFIX}-other-{topics.ORDER_TOPIC}"
-    secured.create(kafka, theirs)
-    assert written(kafka, "store", ORDERS, theirs, RESULTS) == {ORDERS: True, theirs: False, RESULTS: False}
-    assert written(kafka, "other", ORDERS, theirs, RESULTS) == {ORDERS: False, theirs: True, RESULTS: False}
+    assert written(kafka, "store", ORDERS, THEIRS, RESULTS) == {ORDERS: True, THEIRS: False, RESULTS: False}
+    assert written(kafka, "other", ORDERS, THEIRS, RESULTS) == {ORDERS: False, THEIRS: True, RESULTS: False}
     refused = cli(kafka, broker, "other", "trigger", "order.paid")
     assert refused.returncode == 3 and "Topic authorization failed" in refused.stderr
+
+
+def test_a_store_that_acts_for_another_is_set_aside_and_nobody_is_told_of_it(
+    kafka: Secured, broker: Broker, lms: Processes
+) -> None:
+    """The broker says who may write a topic, the settings whose events may stand on it."""
+    theirs = f"other-{topics.ORDER_TOPIC}"
+    kafka.allow("store", STORE)
+    kafka.allow("other", [("topic", f"{PREFIX}-other-*", "WRITE")])
+    kafka.allow("lms", [*LMS, ("topic", THEIRS, "READ")])
+    logins = {user: kafka.kafka(user, "SCRAM-SHA-512") for user in ("store", "other")}
+    address = kafka.bootstrap, broker.registry_url
+    with (
+        StoreClient(*address, prefix=PREFIX, kafka=logins["store"], register=True) as store,
+        StoreClient(*address, prefix=f"{PREFIX}-other", kafka=logins["other"], register=True) as other,
+    ):
+        store.publish_order_paid(builders.order_paid("id"))
+        other.publish_order_paid(builders.order_paid("theirs", source="other"))
+        other.publish_order_paid(builders.order_paid("forged"))  # as if the first store had
+        store.publish_order_paid(builders.order_paid("forged", source="other"))
+        store.publish_order_paid(builders.order_paid("forged", source="stranger"))
+        # what breaks the contract is answered; but not where somebody else asks
+        broken = builders.order_paid("broken", lines=[builders.line("a"), builders.line("a")])
+        value = wire.frame(other._ids[topics.ORDER_PAID_TYPE], wire.encode(topics.ORDER_PAID_TYPE, broken))
+        headers = wire.headers(topics.ORDER_PAID_TYPE, uuid4(), datetime.now(UTC), "other")
+        other._send(THEIRS, b"shop:broken", value, headers)
+
+    lms.environment["COMMERCE_EVENTS_TEST_FULFILLMENT"] = json.dumps({"SOURCES": {"shop": {}, "other": {}}})
+    ended = lms.manage(*CONSUME, settings={
+        "KAFKA": kafka.kafka("lms", "SCRAM-SHA-512"), "CONSUMER_GROUP": GROUP,
+        "TOPICS": [topics.ORDER_TOPIC, theirs], "SOURCE_TOPICS": {"other": theirs},
+    })  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert set(Stream.objects.values_list("key", flat=True)) >= {"shop:id", "other:theirs"}
+    letters = DeadLetter.objects.filter(reason="wrong_topic").order_by("topic")
+    assert [letter.topic for letter in letters] == [ORDERS, THEIRS, THEIRS]
+    assert not Stream.objects.filter(key__in=["shop:forged", "other:forged", "shop:broken"]).exists()
+    listen = ["listen", "--results", "--from", "earliest", "--until-idle", "2", "--format", "ndjson"]
+    heard = [json.loads(line) for line in cli(kafka, broker, "store", *listen).stdout.splitlines()]
+    assert {"shop:id", "other:theirs"} <= {each["key"] for each in heard}
+    told = [each for each in heard if "forged" in each["key"] or "broken" in each["key"]]
+    assert {(each["key"], each["data"]["fulfillment"]["reason_code"]) for each in told} == {
+        ("stranger:forged", "source_not_allowed")
+    }
 
 
 def written(kafka: Secured, user: str, *names: str) -> dict[str, bool]:

@@ -136,7 +136,7 @@ class Command(CommerceCommand):
     def _redrive(self, options: dict[str, Any]) -> None:
         settings = bus_settings()
         known = handlers.load(settings.handlers)
-        decoder = Decoder(settings.registry(), known, settings["MAX_VALUE_BYTES"])
+        decoder = Decoder(settings.registry(), known, settings["MAX_VALUE_BYTES"], settings.own_topics)
         slug = installation(settings.installation)
         rows: list[dict[str, Any]] = []
         readable = "redriven" if options["yes"] else "readable"

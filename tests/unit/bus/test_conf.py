@@ -50,6 +50,16 @@ def test_topics_carry_the_prefix(settings: Any) -> None:
     assert bus_settings().full_topic("orders") == "orders"
 
 
+def test_the_topic_of_a_store_is_one_that_is_read(settings: Any) -> None:
+    settings.EVENT_BUS_TOPIC_PREFIX = "prod"
+    said = {"TOPICS": ["orders", "shop-orders"], "SOURCE_TOPICS": {"shop": "shop-orders"}}
+    settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, **said}
+    assert bus_settings().own_topics == {"shop": "prod-shop-orders"}
+    settings.COMMERCE_EVENTS["TOPICS"] = ["orders"]
+    with pytest.raises(OperatorError, match="not read: shop-orders"):
+        bus_settings()
+
+
 def test_a_handler_that_cannot_be_imported_is_refused() -> None:
     with pytest.raises(OperatorError, match="cannot be imported") as raised:
         handlers.load(["nowhere.Handler"])
