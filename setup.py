@@ -35,8 +35,8 @@ def requirements(name: str) -> list[str]:
 
 
 EXTRAS = (
-    "django", "lms", "cli", "metrics", "stores", "gateway", "oscar", "postgresql", "mysql", "test", "quality", "docs",
-    "dev",
+    "django", "lms", "cli", "metrics", "stores", "gateway", "oscar", "postgresql", "mysql", "analytics", "test",
+    "quality", "docs", "dev",
 )
 
 setup(

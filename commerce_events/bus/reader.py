@@ -5,6 +5,7 @@ Joins no group and commits nothing. Whatever cannot be decoded is told as such, 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from commerce_events import topics, wire
 from commerce_events.bus import kafka
 from commerce_events.bus.codec import WRITERS
-from commerce_events.exceptions import ContractError, OperatorError
+from commerce_events.exceptions import ContractError, OperatorError, TransientError
 from commerce_events.registry import Registry
 
 
@@ -49,10 +50,11 @@ class Reader:
     ) -> None:
         self.registry = registry
         self._troubles = kafka.Troubles()
+        self._next: dict[tuple[str, int], int] = {}  # where each partition was read up to
         self._writer = lru_cache(WRITERS)(self._asked_writer)
         self.client = kafka.made(Consumer, {
             **config, "group.id": "commerce-events-reader", "enable.auto.commit": False,
-            "auto.offset.reset": "earliest", "enable.partition.eof": False,
+            "auto.offset.reset": "earliest", "enable.partition.eof": True,
             "log.connection.close": False, "fetch.wait.max.ms": 100, "error_cb": self._troubles,
         })  # fmt: skip
         at = []
@@ -89,10 +91,38 @@ class Reader:
             error = message.error()
             if error is None:
                 heard.append(self._heard(message))
+                self._next[message.topic(), message.partition()] = message.offset() + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._next[message.topic(), message.partition()] = message.offset()
             elif kafka.remedy(error) and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 # of a group it never joins a reader need not be allowed anything
                 raise OperatorError(f"the broker refuses: {error.str()}", hint=kafka.remedy(error))
         return heard
+
+    def extent(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """Where reading begins in each partition, and where the partition ends now."""
+        found = {}
+        for p in self.client.assignment():
+            log = kafka.log_of(self.client, p.topic, p.partition, "")
+            begin = log.low if p.offset == OFFSET_BEGINNING else min(max(p.offset, log.low), log.high)
+            found[p.topic, p.partition] = begin, log.high
+        return found
+
+    def up_to_now(self, patience: float = 30.0) -> Iterator[list[Heard]]:
+        """What is on the topics at this moment, from the beginning to there; to be asked before anything was read.
+
+        Raises:
+            TransientError: nothing came for ``patience`` seconds, and the end was not reached.
+        """
+        ends = {at: end for at, (begin, end) in self.extent().items() if begin < end}
+        until = time.monotonic() + patience
+        while any(self._next.get(at, 0) < end for at, end in ends.items()):
+            heard = self.read(0.2)
+            if heard:
+                until = time.monotonic() + patience
+                yield [each for each in heard if each.offset < ends.get((each.topic, each.partition), 0)]
+            elif time.monotonic() > until:
+                raise TransientError(f"the topics could not be read to their end: nothing came for {patience:.0f} s")
 
     def follow(self, pause: float = 0.5) -> Iterator[Heard]:
         """Messages for ever."""

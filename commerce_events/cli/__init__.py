@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "demo": "commerce_events.cli.demo:demo",
     "doctor": "commerce_events.cli.doctor:doctor",
+    "export": "consumers.analytics.export:export",
     "listen": "commerce_events.cli.listen:listen",
     "schemas": "commerce_events.cli.schemas:schemas",
     "trigger": "commerce_events.cli.trigger:trigger",

@@ -16,6 +16,7 @@ PLANTED = {
     "contract-is-plain": ("commerce_events/topics.py", "import django"),
     "rules-are-pure": ("consumers/fulfillment/rules/state.py", "import commerce_events.models"),
     "states-are-pure": ("consumers/order_status/states.py", "import django"),
+    "analytics-is-plain": ("consumers/analytics/tables.py", "import django"),
     "adapters-are-plain": ("commerce_events/stores/snapshot.py", "import django"),
     "one-door-to-kafka": ("consumers/fulfillment/apps.py", "import confluent_kafka"),
     "one-door-to-the-platform": ("consumers/fulfillment/apps.py", "import openedx.core"),
