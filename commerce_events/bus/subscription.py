@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from django.db import DatabaseError, InterfaceError
 
@@ -90,7 +90,9 @@ class Subscription:
             ready = {stand.at: stand.offset for stand in self._open(given)}
         except (TransientError, DatabaseError, InterfaceError) as error:
             log.warning("positions not known yet: %s", type(error).__name__)
-        self.consumer.incremental_assign([TopicPartition(*at, ready.get(at, OFFSET_END)) for at in given])
+        # Not from the end meanwhile, nor from any place that librdkafka must ask for: while the leader is away it asks
+        # every half second, and an answer that comes after the seek of ``settle`` undoes it. Nothing is read from 0.
+        self.consumer.incremental_assign([TopicPartition(*at, ready.get(at, 0)) for at in given])
         # A partition that was paused when it was taken from us comes back paused, and one that comes while we hold on
         # comes running: say it for each.
         runs = [at for at in given if at in ready and not self._holding]
@@ -186,7 +188,8 @@ class Subscription:
         for message in kafka.take(self.consumer, most, timeout):
             error = message.error()
             if error is None:
-                if (message.topic(), message.partition()) in self.assigned:
+                at = message.topic(), message.partition()
+                if at in self.assigned and message.offset() >= self.stands[at].offset:
                     messages.append(message)
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:
                 self._out_of_range(message)
