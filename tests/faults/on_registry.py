@@ -70,9 +70,9 @@ def _refuses(_: str) -> Answer:
 
 
 def _knows_another(path: str) -> Answer:
-    """The registry of another site: its ids mean something else, and what is asked of it gets a number."""
-    if path.endswith(("/versions", "/ids")) or "/subjects/" in path:
-        return 200, b'{"id": 1, "version": 1, "schema": "\\"string\\""}'
+    """The registry of another site: its ids mean something else, and it takes no schema of ours."""
+    if "/subjects/" in path:
+        return _refuses(path)
     schema = {"type": "record", "name": "Penguin", "fields": [{"name": "weight", "type": "double"}]}
     return 200, json.dumps({"schema": json.dumps(schema)}).encode()
 
@@ -85,5 +85,5 @@ FAULTS: dict[str, Deed] = {
     "registry fails": _impostor(_fails),
     "registry babbles": _impostor(_babbles),
     "registry forbids": _impostor(_refuses, ends_with=3),
-    "registry of another": _impostor(_knows_another, misleads=True),
+    "registry of another": _impostor(_knows_another, misleads=True, ends_with=3),
 }
