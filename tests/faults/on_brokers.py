@@ -9,7 +9,7 @@ from confluent_kafka.admin import NewPartitions
 from commerce_events import topics
 from tests.engines.proxy import Proxy
 from tests.faults.scene import Deed, Scene
-from tests.faults.ways import for_a_while, full, killed, resets, slow
+from tests.faults.ways import for_a_while, full, killed, refuses, resets, slow
 
 __all__ = ["FAULTS"]
 
@@ -57,11 +57,7 @@ def _all_killed(scene: Scene, _: int, seconds: float) -> None:
 def _all_gone(scene: Scene, _: int, seconds: float) -> None:
     """Long enough for a health file to say so (I12)."""
     with scene.away("brokers"):
-        for proxy in scene.engines.before_brokers:
-            proxy.refuse()
-        time.sleep(15 + seconds)
-    for proxy in scene.engines.before_brokers:
-        proxy.heal()
+        refuses(scene.engines.before_brokers, 15 + seconds)
 
 
 def _disk_full(scene: Scene, which: int, seconds: float) -> None:

@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError, connection, models, transac
 from commerce_events import topics
 from commerce_events.models import Inbox, Position, Stream
 from tests.faults.scene import Deed, Scene
-from tests.faults.ways import for_a_while, full, killed, resets, slow
+from tests.faults.ways import for_a_while, full, killed, refuses, resets, slow
 from tests.proof import snapshot
 from tests.proof.cutter import CommitCutter
 
@@ -27,9 +27,7 @@ def _database_killed(scene: Scene, _: int, seconds: float) -> None:
 def _database_gone(scene: Scene, _: int, seconds: float) -> None:
     """Long enough for a health file to say so (I12)."""
     with scene.away("database"):
-        scene.before_database.refuse()
-        time.sleep(9 + seconds)
-    scene.before_database.heal()
+        refuses([scene.before_database], 9 + seconds)
 
 
 def _commits_cut(scene: Scene, _: int, seconds: float) -> None:

@@ -120,7 +120,7 @@ def _produced(
     except (KafkaException, BufferError):
         return False
     raw.flush(6)
-    return reports == [None]
+    return bool(reports) and reports[0] is None  # not ==: a KafkaError cannot be compared with None
 
 
 if __name__ == "__main__":

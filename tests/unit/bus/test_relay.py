@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from commerce_events import topics, wire
 from commerce_events.bus import outbox
@@ -156,6 +157,15 @@ def test_without_the_lease_nothing_is_sent(database: TestDatabase) -> None:
     one.relay.close()
     one.write("b", first=2)
     assert other.relay.run() == 1, "the lease was given back"
+
+
+def test_it_ends_although_the_database_does_not_take_the_lease_back(sqlite: TestDatabase) -> None:
+    site = Site(Broker())
+    assert site.lease.hold()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE commerce_events_lease RENAME TO elsewhere")
+    site.relay.close()
+    assert site.lease.held  # nobody was told otherwise
 
 
 def test_a_resend_repeats_current_messages_under_their_ids_behind_everything_that_waits(database: TestDatabase) -> None:
