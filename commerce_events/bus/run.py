@@ -126,7 +126,9 @@ class Run:
     def _nothing_due(self) -> bool:
         """Nothing to handle and nothing to send, as far as the stages of this process could do it."""
         try:
-            if "handle" in self.options.stages and Inbox.objects.filter(due_at__lte=self.clock()).exists():
+            if "handle" in self.options.stages and (
+                Inbox.objects.filter(due_at__lte=self.clock()).exists() or self.sources.hold_some()
+            ):
                 return False
             waiting = OutboxBatch.objects.exists() or Resend.objects.filter(sent_at=None).exists()
             return not ("relay" in self.options.stages and waiting)

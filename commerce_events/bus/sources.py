@@ -148,6 +148,12 @@ class Sources:
             taken += found
         return taken
 
+    def hold_some(self) -> bool:
+        """Whether something waits in a queue that may be emptied now: its store is neither paused nor limited."""
+        rows = Source.objects.exclude(state=Source.State.PAUSED).values_list("id", "name")
+        queues = [queue(source_id) for source_id, name in rows if not self._is_limited(name)]
+        return Inbox.objects.filter(due_at__in=queues).exists()
+
     def _is_limited(self, name: str) -> bool:
         return name in self.limits and name not in self.stopped
 

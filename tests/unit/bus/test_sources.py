@@ -216,3 +216,17 @@ def test_names_that_a_collation_thinks_alike_are_two_stores(database: TestDataba
     assert bus.sources.waits("shop") is False
     bus.take(paid("1"))
     assert bus.work() == 1
+
+
+def test_a_run_until_idle_does_not_end_while_a_crowd_waits(database: TestDatabase) -> None:
+    bus = Shops(crowd=2)
+    assert not bus.sources.hold_some()
+    bus.take(*(of("crowd", str(number)) for number in range(3)))
+    assert Inbox.objects.filter(due_at__gte=FAR).count() == 3
+    assert bus.sources.hold_some(), "a process that has not looked the store up yet must not take this for the end"
+    say("crowd", PAUSED, "operator")
+    assert not bus.sources.hold_some(), "what nobody may take is waited for by nobody"
+    bus.say("crowd", RUNNING)
+    assert not Sources({"crowd": 60}).hold_some(), "nor what is for later"
+    assert bus.work_all() == 3
+    assert not bus.sources.hold_some()
