@@ -16,7 +16,7 @@ from benchmarks import figures
 from benchmarks.rounds import FULL, QUICK, Rounds, sizes_up_to
 from benchmarks.site import SEARCHES, site
 
-FIGURES = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P13")
+FIGURES = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13")
 ONCE = {"P10", "P11"}
 
 
@@ -57,7 +57,8 @@ def main(
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("engines", total=(rounds + bool(ONCE & {*only})) * len(databases) + ("P9" in only))
+        steps = (rounds + bool(ONCE & {*only})) * len(databases) + len(counts.backlogs) * ("P9" in only)
+        task = progress.add_task("engines", total=steps)
 
         def say(text: str) -> None:
             progress.update(task, description=text)
@@ -80,10 +81,11 @@ def main(
                 _keep(out, conditions, runner)
             for database in databases if profiled and "P1" in only else ():
                 runner.profile(database)
-            if "P9" in only:
-                runner.backlogs(databases[0])
+                _keep(out, conditions, runner)
+            for size in counts.backlogs if "P9" in only else ():
+                runner.backlog(databases[0], size)
                 progress.advance(task)
-            _keep(out, conditions, runner)
+                _keep(out, conditions, runner)
     for database, measured in runner.measured.items():
         Console().print(_table(database, measured))
         for table, (ours, plain) in figures.unequal_rows(measured).items():

@@ -40,6 +40,7 @@ GOALS = (
         "stock-send-order-waiting", None,
     ),
     Goal("P8", "two processes ÷ one", "members-2", "members-1", 1.6),
+    Goal("P12", "export to Parquet ÷ fastavro reading", "export", "fastavro-read", 0.6),
     Goal("P13", "webhooks ÷ bare view, same server", "webhooks", "bare", 0.5),
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ class Counts:
     rows: int  # transactions of a store
     waiting: int
     members: int
+    exported: int
     single: int  # orders, each in a transaction of its own
     webhooks: int
     seconds: float  # of each rate, for latency
@@ -34,11 +36,11 @@ class Counts:
 
 FULL = Counts(
     ours=10_000, stock_full=200, stock_empty=1500, stock_send=1500, store=5000, rows=400, waiting=600, members=15_000,
-    single=100, webhooks=2000, seconds=4, backlogs=(1000, 10_000, 10_000, 10_000, 100_000),
+    exported=100_000, single=100, webhooks=2000, seconds=4, backlogs=(1000, 10_000, 10_000, 10_000, 100_000),
 )  # fmt: skip
 QUICK = Counts(
-    ours=2000, stock_full=60, stock_empty=200, stock_send=200, store=300, rows=60, waiting=150, members=3000, single=20,
-    webhooks=200, seconds=1, backlogs=(1000, 3000),
+    ours=2000, stock_full=60, stock_empty=200, stock_send=200, store=300, rows=60, waiting=150, members=3000,
+    exported=5000, single=20, webhooks=200, seconds=1, backlogs=(1000, 3000),
 )  # fmt: skip
 
 
@@ -99,6 +101,8 @@ class Rounds:
                 self._keep(database, served, outcome)
         if "P8" in only:
             self._members(database)
+        if "P12" in only and database == next(iter(self.site.databases)):  # it has nothing to do with any
+            self._export(database)
         if "P13" in only:
             self.say(f"{database}: webhooks")
             with self.site.topics() as prefix:
@@ -125,14 +129,13 @@ class Rounds:
                 with self.site.topics() as prefix:
                     self._keep(database, "recovery", recovery.measure(self.site, database, prefix, what))
 
-    def backlogs(self, database: str) -> None:
-        """Backlogs of several sizes: memory, the processor's time, and what is left in tables and on topics."""
-        for backlog in self.counts.backlogs:
-            with self._filled(database, backlog) as loop:
-                load = round(os.getloadavg()[0], 1)
-                loop("backlog", backlog)
-                bytes_of = sizes.topic_bytes(self.site.broker.bootstrap, self.prefix)
-                self.measured[database]["backlog"][-1].update(load=load, topics=bytes_of)
+    def backlog(self, database: str, orders: int) -> None:
+        """A backlog: memory, the processor's time, and what is left in tables and on topics."""
+        with self._filled(database, orders) as loop:
+            load = round(os.getloadavg()[0], 1)
+            loop("backlog", orders)
+            bytes_of = sizes.topic_bytes(self.site.broker.bootstrap, self.prefix)
+            self.measured[database]["backlog"][-1].update(load=load, topics=bytes_of)
 
     def profile(self, database: str) -> None:
         """Where the time of the full path goes; the profiler slows it, so its pace is kept beside the shares."""
@@ -155,6 +158,14 @@ class Rounds:
             loop("stock-send-order-waiting", counts.rows)
             loop("outbox-row", counts.rows)
             loop("hanging-registry", counts.rows)
+
+    def _export(self, database: str) -> None:
+        if find_spec("pyarrow") is None:
+            self.skipped.append("P12: pyarrow is not installed")
+            return
+        loop = self._loop(database, "none")
+        loop("export", self.counts.exported)
+        loop("fastavro-read", self.counts.exported)
 
     def _members(self, database: str) -> None:
         count = self.counts.members

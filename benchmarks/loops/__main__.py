@@ -15,7 +15,7 @@ if __name__ == "__main__":
     django.setup()
 
     from benchmarks import database
-    from benchmarks.loops import ceiling, latency, ours, statements, stock, store
+    from benchmarks.loops import analytics, ceiling, latency, ours, statements, stock, store
 
     def prepare(_: int) -> dict[str, Any]:
         database.prepare()
@@ -53,6 +53,8 @@ if __name__ == "__main__":
         "hanging-registry": store.hanging_registry,
         "stock-send-order": store.stock,
         "stock-send-order-waiting": store.stock_waiting,
+        "export": analytics.export,
+        "fastavro-read": analytics.read,
         "serve": latency.serve,
         "three-commits": latency.three_commits,
     }
