@@ -23,6 +23,9 @@ from commerce_events.validation import validate
 
 #: Schemas of writers that are remembered.
 WRITERS = 128
+#: Bytes of one that are set aside at most, of key, headers and value each: a database takes no statement of any length,
+#: and one that it refuses would hold up everything behind it. What is longer stands on the topic, at its offset.
+KEPT = 4 << 20
 
 
 @dataclass(slots=True)
@@ -82,8 +85,8 @@ class Decoder:
             raw = self._headers(message)
         except kafka.UnreadableHeadersError as error:
             return Poison(
-                message.topic(), message.partition(), message.offset(), "undecodable", str(error), message.key(),
-                message.value(), "[]",
+                message.topic(), message.partition(), message.offset(), "undecodable", str(error),
+                _kept(message.key()), _kept(message.value()), "[]",
             )  # fmt: skip
         value = message.value()
         headers = {name: content for name, content in raw if content is not None}
@@ -97,17 +100,18 @@ class Decoder:
                 if event_type in topics.EVENT_TYPES or message.topic().endswith(topics.ORDER_TOPIC):
                     raise _RefusedError("unknown_type", f"nothing here handles {event_type[:200]}")
                 return None
-            if len(value) > self._max_bytes:
-                raise _RefusedError("too_large", f"{len(value)} bytes, the limit is {self._max_bytes}")
+            beside = len(message.key() or b"") + sum(len(name) + len(content or b"") for name, content in raw)
+            if max(len(value), beside) > self._max_bytes:
+                said = f"{len(value)} bytes, and {beside} of key and headers; the limit is {self._max_bytes}"
+                raise _RefusedError("too_large", said)
             return self._event(message, event_type, value, headers)
         except _RefusedError as refused:
             reason, detail, readable = refused.reason, refused.detail, refused.readable
         except ContractError as error:
             reason, detail, readable = "undecodable", str(error), None
         return Poison(
-            message.topic(), message.partition(), message.offset(), reason, _storable(detail)[:500], message.key(),
-            value, orjson.dumps([[name, _header(content)] for name, content in raw]).decode(),
-            readable,
+            message.topic(), message.partition(), message.offset(), reason, _storable(detail)[:500],
+            _kept(message.key()), _kept(value), _kept_headers(raw), readable,
         )  # fmt: skip
 
     def _headers(self, message: Record) -> list[tuple[str, bytes | None]]:
@@ -154,7 +158,11 @@ class Decoder:
             raise
         except PermanentError as error:
             raise _RefusedError("unknown_schema", f"schema id {schema_id}: {error}") from error
-        return wire.accept_writer(event_type, text)
+        try:
+            return wire.accept_writer(event_type, text)
+        except ContractError:
+            self._registry.forget()  # or whatever came with this id would be set aside until the next start
+            raise
 
     def _foreign(
         self, message: Record, event_type: str, writer: Any, body: bytes, headers: dict[str, bytes]
@@ -207,6 +215,20 @@ class _RefusedError(CommerceEventsError):
 def _storable(text: str) -> str:
     """PostgreSQL refuses NUL in texts; a message that is poison must not poison the row it is set aside in."""
     return text.replace("\0", "\\0")
+
+
+def _kept(content: bytes | None) -> bytes | None:
+    return content if content is None or len(content) <= KEPT else content[:KEPT]
+
+
+def _kept_headers(raw: list[tuple[str, bytes | None]]) -> str:
+    """Headers as they came, those that have room."""
+    kept, room = [], KEPT // 6  # what is no text, or must be escaped, takes up to six times its bytes
+    for name, content in raw:
+        room -= len(name) + len(content or b"")
+        if room >= 0:
+            kept.append([name, _header(content)])
+    return orjson.dumps(kept).decode()
 
 
 def _header(content: bytes | None) -> str | dict[str, str] | None:
