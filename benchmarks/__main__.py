@@ -16,8 +16,9 @@ from benchmarks import figures
 from benchmarks.rounds import FULL, QUICK, Rounds, sizes_up_to
 from benchmarks.site import SEARCHES, site
 
-FIGURES = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13")
-ONCE = {"P10", "P11"}
+FIGURES = (*(f"P{number}" for number in range(1, 14)), "profile")
+ONCE = {"P10", "P11", "profile"}
+ROUNDS = {*FIGURES} - ONCE - {"P9"}
 
 
 def _list(known: tuple[str, ...]) -> Any:
@@ -33,17 +34,18 @@ def _list(known: tuple[str, ...]) -> Any:
 
 @click.command()
 @click.option("--quick", is_flag=True, help="One small round on one database: shows that it runs, measures nothing.")
-@click.option("--only", default=",".join(FIGURES), callback=_list(FIGURES), help="Figures, e.g. P1,P3.")
+@click.option(
+    "--only", default=",".join(FIGURES), callback=_list(FIGURES),
+    help="Figures, e.g. P1,P3; and profile, where the full path's time goes.",
+)
 @click.option("--databases", default="", callback=_list(tuple(SEARCHES)), help="postgresql,mariadb (the default).")
 @click.option("--rounds", type=click.IntRange(1), help="Rounds of all loops; 5, or 1 with --quick.")
 @click.option(
     "--backlog", type=float, default=0, help="The largest backlog of P9, e.g. 1e6; 1e5, or 3000 with --quick."
 )
-@click.option("--profile/--no-profile", "profiled", default=True, help="Sample where the full path's time goes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Keep everything measured as JSON.")
 def main(
-    quick: bool, only: list[str], databases: list[str], rounds: int | None, backlog: float, profiled: bool,
-    out: Path | None,
+    quick: bool, only: list[str], databases: list[str], rounds: int | None, backlog: float, out: Path | None
 ) -> None:  # fmt: skip
     """Measure our consumer beside the stock event bus and beside plain SQL, alternating, on the engines that are here.
 
@@ -57,7 +59,8 @@ def main(
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        steps = (rounds + bool(ONCE & {*only})) * len(databases) + len(counts.backlogs) * ("P9" in only)
+        of_each = rounds * bool(ROUNDS & {*only}) + bool(ONCE & {*only})
+        steps = of_each * len(databases) + len(counts.backlogs) * ("P9" in only)
         task = progress.add_task("engines", total=steps)
 
         def say(text: str) -> None:
@@ -67,24 +70,25 @@ def main(
             began = datetime.now(UTC)
             runner = Rounds(found, counts, frozenset(only), say)
             conditions = {
-                **found.conditions(), "began": began.isoformat(timespec="seconds"), "rounds": rounds,
+                **found.conditions(), "began": began.isoformat(timespec="seconds"), "rounds": 0,
                 "is_quick": quick, "counts": vars(runner.counts),
             }  # fmt: skip
-            for _ in range(rounds):
+            # what is told once comes first: a run that is broken off has all of it, and as many rounds as it says
+            for database in databases:
+                if ONCE & {*only}:
+                    runner.once(database)
+                    progress.advance(task)
+                    _keep(out, conditions, runner)
+            for size in counts.backlogs if "P9" in only else ():
+                runner.backlog(databases[0], size)
+                progress.advance(task)
+                _keep(out, conditions, runner)
+            for done in range(rounds if ROUNDS & {*only} else 0):
                 for database in databases:
                     runner.run(database)
                     progress.advance(task)
                     _keep(out, conditions, runner)
-            for database in databases if ONCE & {*only} else ():
-                runner.once(database)
-                progress.advance(task)
-                _keep(out, conditions, runner)
-            for database in databases if profiled and "P1" in only else ():
-                runner.profile(database)
-                _keep(out, conditions, runner)
-            for size in counts.backlogs if "P9" in only else ():
-                runner.backlog(databases[0], size)
-                progress.advance(task)
+                conditions["rounds"] = done + 1
                 _keep(out, conditions, runner)
     for database, measured in runner.measured.items():
         Console().print(_table(database, measured))

@@ -22,7 +22,8 @@ class Measured:
 
     process_pace: float  # orders a second of one process that has a core for itself
     process_cpu: float  # seconds of the processor in our process
-    other_cpu: float  # seconds of the processor in database, broker and kernel
+    database_cpu: float  # seconds of the processor in the database's server
+    broker_cpu: float  # seconds of the processor in the broker
     relay_pace: float  # results a second of one relay
     single: float  # seconds of a transaction with one order: journeys and a commit
     lines: float
@@ -58,7 +59,8 @@ class Plan:
     relays: int
     connections: int
     process_cores: float
-    other_cores: float
+    database_cores: float
+    broker_cores: float
     rows: float  # a second
     commits: float  # a second
     log: float  # bytes a second
@@ -74,12 +76,13 @@ def measured(loops: Mapping[str, Sequence[Mapping[str, Any]]]) -> Measured:
     orders = backlog["events"]
     tables = backlog["bytes"].values()
     ordered, told = backlog["topics"][ORDER_TOPIC], backlog["topics"][FULFILLMENT_TOPIC]
-    path, alone = loops["path"], [each for each in loops["members-1"] if each["machine_busy"]]
+    path, alone = loops["path"], loops["members-1"]
     single = loops["statements-single"][-1]
     return Measured(
         process_pace=median(each["rate"] for each in path),
         process_cpu=median(each["busy"] / each["events"] for each in path),
-        other_cpu=median((each["machine_busy"] - each["busy"]) / each["events"] for each in alone),
+        database_cpu=median(each["beside"]["database"] / each["events"] for each in alone),
+        broker_cpu=median(each["beside"]["broker"] / each["events"] for each in alone),
         relay_pace=median(each["rate"] for each in loops["relay"]),
         single=single["seconds"] / single["orders"],
         lines=backlog["rows"]["commerce_fulfillment_grant"] / orders,
@@ -106,7 +109,8 @@ def plan(measured: Measured, rate: float, choices: Choices = Choices()) -> Plan:
         relays=relays,
         connections=processes * (choices.lanes + 1) + relays,
         process_cores=rate * measured.process_cpu,
-        other_cores=rate * measured.other_cpu,
+        database_cores=rate * measured.database_cpu,
+        broker_cores=rate * measured.broker_cpu,
         rows=rate * measured.rows,
         commits=_commits(measured, rate / processes / choices.lanes) * processes * choices.lanes,
         log=rate * measured.log_bytes,
@@ -134,7 +138,7 @@ def breaks(measured: Measured, choices: Choices = Choices()) -> list[tuple[float
         "one process": measured.process_pace,
         "twelve partitions: a process each, with one lane": 12 * measured.process_pace,
         "one relay": measured.relay_pace / measured.results,
-        f"one database server of {choices.database_cores} cores": choices.database_cores / measured.other_cpu,
+        f"one database server of {choices.database_cores} cores": choices.database_cores / measured.database_cpu,
     }
     return sorted((rate, what) for what, rate in most.items())
 
@@ -148,7 +152,7 @@ def with_lines(measured: Measured, lines: float) -> Measured:
     return replace(
         measured, lines=lines, results=measured.results * lines / measured.lines,
         process_pace=measured.process_pace / share, process_cpu=measured.process_cpu * share,
-        other_cpu=measured.other_cpu * share, rows=measured.rows * share, table_bytes=measured.table_bytes * share,
-        index_bytes=measured.index_bytes * share, log_bytes=measured.log_bytes * share,
-        order_bytes=measured.order_bytes * share,
+        database_cpu=measured.database_cpu * share, broker_cpu=measured.broker_cpu * share, rows=measured.rows * share,
+        table_bytes=measured.table_bytes * share, index_bytes=measured.index_bytes * share,
+        log_bytes=measured.log_bytes * share, order_bytes=measured.order_bytes * share,
     )  # fmt: skip

@@ -57,24 +57,23 @@ def _registry(measured: Measured) -> Iterator[Figure]:
 
 
 def _members(measured: Measured) -> Iterator[Figure]:
-    """The processor's time that an order costs, with one process and with two; and what the machine had left."""
-    ours, beside = (
-        [outcome["busy"] / outcome["events"] * 1e6 for outcome in measured[loop]] for loop in ("members-2", "members-1")
-    )
-    ratios = [a / b for a, b in zip(ours, beside, strict=True)]
-    yield Figure(
-        "P8", "processor's time of ours for an order, two processes and one", spread(ours, ".0f", " µs"),
-        spread(beside, ".0f", " µs"), spread(ratios, ".2f", "×"), "told", None,
-    )  # fmt: skip
-    ours, beside = (
-        [outcome["machine_cores"] for outcome in measured[loop] if outcome["machine_cores"]]
-        for loop in ("members-2", "members-1")
-    )
-    if ours and beside:
-        yield Figure(
-            "P8", "cores of the machine in use, by all, two processes and one", spread(ours, ".2f", ""),
-            spread(beside, ".2f", ""), "", "told", None,
-        )  # fmt: skip
+    """The processors' time that an order costs, with two processes and with one."""
+    for program, what in (("ours", "our processes"), ("database", "the database"), ("broker", "the broker")):
+        two, one = (
+            [cost[program] for cost in map(costs, measured[f"members-{count}"]) if program in cost] for count in (2, 1)
+        )
+        if two and one:
+            ratios = [a / b for a, b in zip(two, one, strict=True)]
+            yield Figure(
+                "P8", f"processor's time for an order in {what}, two processes and one", spread(two, ".0f", " µs"),
+                spread(one, ".0f", " µs"), spread(ratios, ".2f", "×"), "told", None,
+            )  # fmt: skip
+
+
+def costs(outcome: Mapping[str, Any]) -> dict[str, float]:
+    """Microseconds of the processors for an order: in our processes, and in the servers that we may look at."""
+    seconds = {"ours": outcome["busy"], **outcome["beside"]}
+    return {program: round(each / outcome["events"] * 1e6, 1) for program, each in seconds.items()}
 
 
 def _backlogs(measured: Measured) -> Iterator[Figure]:

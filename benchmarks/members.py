@@ -1,4 +1,4 @@
-"""One process and two on the same backlog: how much faster, and what the machine had left."""
+"""One process and two on the same backlog: how much faster, and what an order costs the processors meanwhile."""
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
@@ -16,16 +16,15 @@ def measure(site: Site, database: str, prefix: str, group: str, members: int, co
     variables = {**site.environment(database, prefix, group), **HEARTBEAT}
     process.run("empty", 0, variables)
     waiting = [process.started("member", variables) for _ in range(members)]
-    machine = process.Machine()
+    processors = process.Processors(site.programs(database))
     with ThreadPoolExecutor(members) as pool:
         measured = list(pool.map(process.told, waiting))
-    used = machine.used() or (None, None)
+    used = processors.used()
     shares = [each["handled"] for each in measured]
     if sum(shares) != count:
         raise RuntimeError(f"{members} processes handled {shares}, and not {count}")
     began = min(each["began"] for each in measured if each["began"])
     return {
         "events": count, "seconds": max(each["ended"] for each in measured) - began, "shares": shares,
-        "busy": sum(each["busy"] for each in measured),
-        "machine_busy": used[0], "machine_cores": used[1],
+        "busy": sum(each["busy"] for each in measured), "beside": used,
     }  # fmt: skip

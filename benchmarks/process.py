@@ -6,10 +6,11 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
+
+from commerce_events.bus.embedded.server import family
 
 TIMEOUT = 600
 
@@ -90,25 +91,24 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-class Machine:
-    """How much of the machine's processors is used, by everybody, from now on."""
+class Processors:
+    """How much of the processors some programs use from now on, each with its children: the database, the broker."""
 
-    def __init__(self) -> None:
-        self.began, self.busy = time.perf_counter(), _busy()
+    def __init__(self, programs: Mapping[str, int]) -> None:
+        self.programs, self.began = programs, {name: _worked(pid) for name, pid in programs.items()}
 
-    def used(self) -> tuple[float, float] | None:
-        """Seconds that all processors worked since then, and how many did on average; None where nobody tells."""
-        busy = _busy()
-        if busy is None or self.busy is None:
-            return None
-        seconds = busy - self.busy
-        return round(seconds, 3), round(seconds / (time.perf_counter() - self.began), 2)
+    def used(self) -> dict[str, float]:
+        """Seconds since then, by program."""
+        return {name: round(_worked(pid) - self.began[name], 2) for name, pid in self.programs.items()}
 
 
-def _busy() -> float | None:
-    """Seconds that all processors have worked so far."""
-    try:
-        user, nice, system, _, _, interrupt, soft, steal, *_ = map(int, Path("/proc/stat").read_text().split()[1:11])
-    except OSError:
-        return None
-    return (user + nice + system + interrupt + soft + steal) / os.sysconf("SC_CLK_TCK")
+def _worked(pid: int) -> float:
+    """Seconds that a program and its children have worked so far, those included that have ended."""
+    ticks = 0
+    for each in family(pid):
+        try:
+            text = Path(f"/proc/{each}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # it has just ended, and its parent counts it
+        ticks += sum(map(int, text.rpartition(")")[2].split()[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")

@@ -111,7 +111,9 @@ class Rounds:
                 self._keep(database, name, outcome)
 
     def once(self, database: str) -> None:
-        """What is no pace: statements, which are counted, and recoveries, which are timed."""
+        """What is no pace: the profile, statements, which are counted, and recoveries, which are timed."""
+        if "profile" in self.only:
+            self.profile(database)
         if "P11" in self.only:
             with self._filled(database, self.counts.ours) as loop:
                 loop("statements-group", self.counts.ours)

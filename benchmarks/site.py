@@ -68,6 +68,13 @@ class Site:
             self.databases[database], self.broker.bootstrap, self.broker.registry_url, prefix, group, str(self._log)
         )
 
+    def programs(self, database: str) -> dict[str, int]:
+        """Process ids of the database's and the broker's server, as far as they are ours."""
+        found = {"broker": self.broker.engine.broker.pid} if self.broker.stoppable else {}
+        if database in self.servers:
+            found["database"] = self.servers[database].pid
+        return found
+
     def conditions(self) -> dict[str, Any]:
         """What the figures hang on."""
         return {

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from benchmarks.capacity import Choices, Measured, Plan, breaks, plan, with_lines
 
 SITE = Measured(
-    process_pace=2000, process_cpu=0.0004, other_cpu=0.0003, relay_pace=20_000, single=0.01, lines=2, results=2, rows=6,
-    table_bytes=2000, index_bytes=1000, log_bytes=4000, order_bytes=400, result_bytes=300, memory=150e6,
+    process_pace=2000, process_cpu=0.0004, database_cpu=0.0003, broker_cpu=0.0001, relay_pace=20_000, single=0.01,
+    lines=2, results=2, rows=6, table_bytes=2000, index_bytes=1000, log_bytes=4000, order_bytes=400, result_bytes=300,
+    memory=150e6,
 )  # fmt: skip
 RATES = st.floats(0.1, 50_000)
 #: Larger groups cost fewer commits, so these may fall while the rate grows.
