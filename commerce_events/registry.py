@@ -70,6 +70,10 @@ class Registry:
         """
         return self._text(schema_id)
 
+    def forget(self) -> None:
+        """Ask again for every schema: one of them did not fit, and the registry itself may have been wrong."""
+        self._text.cache_clear()
+
     def _asked_text(self, schema_id: int) -> str:
         try:
             answer = self._call("GET", f"/schemas/ids/{schema_id}")

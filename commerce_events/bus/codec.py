@@ -7,6 +7,7 @@ away is not the message's fault and raises ``TransientError``: the intake waits.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +24,8 @@ from commerce_events.validation import validate
 
 #: Schemas of writers that are remembered.
 WRITERS = 128
+#: Seconds between two schemas that do not fit and make us ask the registry again.
+DOUBT = 10.0
 #: Bytes of one that are set aside at most, of key, headers and value each: a database takes no statement of any length,
 #: and one that it refuses would hold up everything behind it. What is longer stands on the topic, at its offset.
 KEPT = 4 << 20
@@ -73,6 +76,7 @@ class Decoder:
         # bounded: whoever may register schemas could have us remember one for every message
         self._writer = lru_cache(WRITERS)(self._asked_writer)
         # a batch that cannot be stored now is decoded again, and these messages' headers must not be asked for twice
+        self._doubted = float("-inf")
         self._without_headers: set[tuple[str, int, int]] = set()
 
     def decode(self, message: Record) -> Received | Poison | None:
@@ -161,8 +165,17 @@ class Decoder:
         try:
             return wire.accept_writer(event_type, text)
         except ContractError:
-            self._registry.forget()  # or whatever came with this id would be set aside until the next start
+            self._doubt()
             raise
+
+    def _doubt(self) -> None:
+        """The registry may have been wrong, and whatever comes with this id would be set aside until the next start. Not
+        asked for each such message: they may be many, and rightly refused.
+        """
+        now = time.monotonic()
+        if now - self._doubted > DOUBT:
+            self._doubted = now
+            self._registry.forget()
 
     def _foreign(
         self, message: Record, event_type: str, writer: Any, body: bytes, headers: dict[str, bytes]
