@@ -169,8 +169,9 @@ class Decoder:
             raise
 
     def _doubt(self) -> None:
-        """The registry may have been wrong, and whatever comes with this id would be set aside until the next start. Not
-        asked for each such message: they may be many, and rightly refused.
+        """The registry may have been wrong, and whatever comes with this id would be set aside until the next start.
+
+        Not for each such message: they may be many, and rightly refused.
         """
         now = time.monotonic()
         if now - self._doubted > DOUBT:

@@ -175,7 +175,6 @@ def _hold(seconds: float) -> None:
 def _poll_exceeded(scene: Scene, which: int, seconds: float) -> None:
     """A consumer takes longer over a batch than its group waits: it is thrown out, and finds out afterwards."""
     scene.again(scene.consumer(which), COMMERCE_EVENTS_TEST_KAFKA='{"max.poll.interval.ms": 6000}')
-    time.sleep(3)  # until it reads
     with suppress(*LOST):
         _hold(6.5 + seconds)
         return

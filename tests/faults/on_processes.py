@@ -41,12 +41,16 @@ def _frozen(scene: Scene, which: int, seconds: float) -> None:
 def _stopped(scene: Scene, which: int, seconds: float) -> None:
     members = [member for member in scene.struck(which) if member.server is not None and member.alive]
     servers = [member.server for member in members if member.server is not None]
+    until = time.monotonic() + seconds
     with scene.away(members[0].name if members else ""):
         for server in servers:
             server.pause()
-        time.sleep(seconds)
-        for server in servers:
-            server.resume()
+        # another fault may kill it meanwhile: who follows it is well
+        while time.monotonic() < until and (not servers or servers[0].alive):
+            time.sleep(0.02)
+    time.sleep(max(0.0, until - time.monotonic()))
+    for server in servers:
+        server.resume()
 
 
 def _told(scene: Scene, which: int, _: float) -> None:
@@ -139,7 +143,6 @@ def _clock(*turns: str) -> Deed:
         }  # fmt: skip
         scene.again(member, fresh=True, **environment)
         scene.cure(member.kill)  # whoever follows it has the clock of everybody
-        time.sleep(3)  # until it reads
         for turn in turns:
             said.write_text(turn, encoding="utf-8")
             time.sleep(1 + seconds / len(turns))

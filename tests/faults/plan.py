@@ -47,6 +47,8 @@ KINDS = {
 }  # fmt: skip
 
 
+#: Faults that begin with a process that starts, and want messages afterwards.
+EARLY = {"poll exceeded", "clock behind", "clock jumps"}
 #: Faults after which messages are gone.
 LOSSES = {"offsets expired", "topic made anew"}
 
@@ -123,9 +125,12 @@ def plan(seed: int, orders: int = 30, kinds: Sequence[str] = ()) -> Plan:
     if LOSSES.intersection(drawn):  # who has lost the log and the database has lost what was only there
         drawn = [kind for kind in drawn if kind != "database restored"]
     faults = [
-        Fault(round(draw.uniform(CALM, WINDOW), 2), kind, draw.randrange(60), round(draw.uniform(0.5, 4.0), 1))
+        Fault(
+            round(draw.uniform(CALM, CALM + 1 if kind in EARLY else WINDOW), 2), kind, draw.randrange(60),
+            round(draw.uniform(0.5, 4.0), 1),
+        )
         for kind in drawn
-    ]
+    ]  # fmt: skip
     for kind in dict.fromkeys(drawn):
         sales = _SALES[kind](draw, sales) if kind in _SALES else sales
     # a restore needs a backup, which is a little older

@@ -86,7 +86,12 @@ class Scene:
                     server.launch() if isinstance(server, Server) else server.start()
 
     def again(self, member: Member, fresh: bool = False, **environment: str) -> None:
-        """Kill a process, and have the one that follows begin with more environment; ``fresh``: not as a fork."""
+        """Kill a process, have the one that follows begin with more environment, and wait until it works.
+
+        Arguments:
+            fresh: not as a fork.
+        """
+        began = time.time()
         with self.crew._lock:
             zygote = self.crew.zygote
             self.crew.zygote = None if fresh else zygote
@@ -95,6 +100,8 @@ class Scene:
                 member.launch(**environment)
             finally:
                 self.crew.zygote = zygote
+        while time.time() < began + 12 and not (member.health.exists() and member.health.stat().st_mtime > began + 0.1):
+            time.sleep(0.1)
 
     def cure(self, how: Callable[[], object]) -> None:
         """What undoes a fault; done once more when the run heals, should it not have come to it."""
