@@ -58,9 +58,14 @@ def summarise(log: Path) -> dict[str, Any]:
             "commit": commit, "runs": own["runs"], "kills": own["kills"], "messages": own["messages"],
             "violated": own["violated"], "violations": dict(said),
         })  # fmt: skip
+    found = [
+        {"seed": each["seed"], "commit": each["commit"], "violations": sorted(each["violations"])}
+        for each in kept if each["violations"]
+    ]  # fmt: skip
     return {
         **total(kept), "from": kept[0]["at"] if kept else "", "to": kept[-1]["at"] if kept else "",
         "machine": f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}", "commits": commits,
+        "found": found,
     }  # fmt: skip
 
 

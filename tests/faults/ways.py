@@ -38,6 +38,7 @@ def full(scene: Scene, server: object, seconds: float) -> None:
     time.sleep(seconds)
     _limit(server, "unlimited")
     if server.alive:  # it has seen what it cannot forget: whoever finds it like that starts it again
+        scene.kills += 1
         server.kill()
     scene.launch([server])
 
