@@ -13,7 +13,7 @@ from typing import Any
 
 from commerce_events.bus.embedded.server import Server
 from tests.engines.processes import MANAGE
-from tests.faults.zygote import Forked, Nursery, Zygote
+from tests.faults.nursery import Forked, Nursery, Zygote
 from tests.proof import killer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -23,7 +23,7 @@ from tests.engines.database import Database, mariadb, postgresql
 from tests.engines.find import Search
 from tests.engines.proxy import Proxy
 from tests.engines.schema import Schemas
-from tests.faults.zygote import POSSIBLE, Zygote
+from tests.faults.nursery import POSSIBLE, Zygote
 from tests.proof.cutter import CommitCutter
 
 BROKERS = 3

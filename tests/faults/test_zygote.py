@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from commerce_events.bus.embedded.server import Server
-from tests.faults.zygote import POSSIBLE, Forked, Nursery, Zygote
+from tests.faults.nursery import POSSIBLE, Forked, Nursery, Zygote
 
 pytestmark = pytest.mark.skipif(not POSSIBLE, reason="no pidfd on this system: every process is started, none forked")
 #: Says who it is, then waits to be told its end.
