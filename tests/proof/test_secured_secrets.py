@@ -123,6 +123,12 @@ def test_no_object_and_no_error_tells_one(kafka: Secured, lms: Processes) -> Non
     assert_silent(ended.stdout + ended.stderr)
 
 
+def test_the_search_finds_what_is_told(kafka: Secured, lms: Processes) -> None:
+    ended = run(lms, "-m", "tests.proof.told", "--careless")
+    with pytest.raises(AssertionError):
+        assert_silent(ended.stdout)
+
+
 @pytest.mark.parametrize("away", ["database", "broker", "registry", "login"])
 def test_nor_does_what_fails(away: str, kafka: Secured, lms: Processes) -> None:
     settings = json.loads(lms.environment["COMMERCE_EVENTS_TEST_SETTINGS"])

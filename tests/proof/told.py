@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -28,11 +29,14 @@ def main() -> None:
 
     from commerce_events.bus import access, clients, kafka
     from commerce_events.bus.client import StoreClient
-    from commerce_events.bus.conf import bus_settings
+    from commerce_events.bus.conf import BusSettings, bus_settings
     from commerce_events.cli.connection import connect
     from commerce_events.stores import conf as stores
     from consumers.order_status import conf as status
 
+    if "--careless" in sys.argv:  # what the search must find
+        BusSettings.__repr__ = lambda self: str(vars(self))  # type: ignore[method-assign]
+        kafka.without_secrets = lambda said, _: said  # type: ignore[assignment]
     secrets = json.loads(os.environ["COMMERCE_EVENTS_TEST_SECRETS"])
     said = bus_settings()
     for what in (
