@@ -33,6 +33,8 @@ if os.environ.get("COMMERCE_EVENTS_TEST_KILL"):
     INSTALLED_APPS.append("tests.proof.killer.KillerConfig")
 if os.environ.get("COMMERCE_EVENTS_TEST_BUG"):
     INSTALLED_APPS.append("tests.faults.planter.PlanterConfig")
+if os.environ.get("COMMERCE_EVENTS_TEST_CLOCK"):
+    INSTALLED_APPS.append("tests.faults.clock.ClockConfig")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 _file = Path(tempfile.gettempdir(), f"commerce-events-tests-{os.getuid()}.sqlite3")

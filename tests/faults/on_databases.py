@@ -174,7 +174,8 @@ def _hold(seconds: float) -> None:
 
 def _poll_exceeded(scene: Scene, which: int, seconds: float) -> None:
     """A consumer takes longer over a batch than its group waits: it is thrown out, and finds out afterwards."""
-    scene.again(scene.consumer(which), COMMERCE_EVENTS_TEST_KAFKA='{"max.poll.interval.ms": 6000}')
+    takers = [each for each in scene.crew.consumers if "--only" not in each.command or "intake" in each.command]
+    scene.again(takers[which % len(takers)], COMMERCE_EVENTS_TEST_KAFKA='{"max.poll.interval.ms": 6000}')
     with suppress(*LOST):
         _hold(6.5 + seconds)
         return

@@ -3,19 +3,16 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 from random import Random
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from commerce_events import topics
+from tests.faults import clock
 from tests.faults.scene import Deed, Scene
 from tests.proof import killer
 
 __all__ = ["FAULTS"]
-
-#: Debian's package faketime: the real clock of a process goes as a file says.
-FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
 
 def _killed(scene: Scene, which: int, _: float) -> None:
@@ -128,25 +125,17 @@ def _store_killed(scene: Scene, which: int, _: float) -> None:
     scene.crew.stores[which % len(scene.crew.stores)].kill()
 
 
-def _clock(*turns: str) -> Deed:
-    """The real clock of one consumer is wrong, in turns; that of the others is right. Monotonic time goes on."""
+def _clock(*turns: int) -> Deed:
+    """The clock of one consumer is wrong, by minutes, in turns; that of the others is right."""
 
     def deed(scene: Scene, which: int, seconds: float) -> None:
-        if not FAKETIME:
-            scene.crew.note("clock: skipped, libfaketime is not installed (Debian: apt install faketime)")
-            return
         member, said = scene.consumer(which), scene.crew.folder / f"clock-{which}"
-        said.write_text(turns[0], encoding="utf-8")
-        environment = {
-            "LD_PRELOAD": str(FAKETIME[0]), "FAKETIME_TIMESTAMP_FILE": str(said), "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }  # fmt: skip
-        scene.again(member, fresh=True, **environment)
+        said.write_text(str(60 * turns[0]), encoding="utf-8")
         scene.cure(member.kill)  # whoever follows it has the clock of everybody
-        for turn in turns:
-            said.write_text(turn, encoding="utf-8")
+        scene.again(member, **{clock.ENVIRONMENT: str(said)})
+        for minutes in turns:
+            said.write_text(str(60 * minutes), encoding="utf-8")
             time.sleep(1 + seconds / len(turns))
-        member.kill()
 
     return deed
 
@@ -164,6 +153,6 @@ FAULTS: dict[str, Deed] = {
     "killer loop": _killer_loop,
     "rolling restart": _rolling,
     "store killed": _store_killed,
-    "clock behind": _clock("-2h"),
-    "clock jumps": _clock("+0", "+90m", "-30m", "+0"),
+    "clock behind": _clock(-120),
+    "clock jumps": _clock(0, 90, -30, 0),
 }

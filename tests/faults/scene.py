@@ -85,21 +85,12 @@ class Scene:
                 if server is not None and not server.alive:
                     server.launch() if isinstance(server, Server) else server.start()
 
-    def again(self, member: Member, fresh: bool = False, **environment: str) -> None:
-        """Kill a process, have the one that follows begin with more environment, and wait until it works.
-
-        Arguments:
-            fresh: not as a fork.
-        """
+    def again(self, member: Member, **environment: str) -> None:
+        """Kill a process, have the one that follows begin with more environment, and wait until it works."""
         began = time.time()
         with self.crew._lock:
-            zygote = self.crew.zygote
-            self.crew.zygote = None if fresh else zygote
-            try:
-                member.kill()
-                member.launch(**environment)
-            finally:
-                self.crew.zygote = zygote
+            member.kill()
+            member.launch(**environment)
         while time.time() < began + 12 and not (member.health.exists() and member.health.stat().st_mtime > began + 0.1):
             time.sleep(0.1)
 
