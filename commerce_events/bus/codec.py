@@ -28,7 +28,7 @@ WRITERS = 128
 DOUBT = 10.0
 #: Bytes of one that are set aside at most, of key, headers and value each: a database takes no statement of any length,
 #: and one that it refuses would hold up everything behind it. What is longer stands on the topic, at its offset.
-KEPT = 4 << 20
+KEPT = 2 << 20
 
 
 @dataclass(slots=True)

@@ -20,6 +20,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 Rows = list[tuple[Any, ...]]
 
+#: Bytes that are sent together. Current databases take 16 MiB at least, and what they refuse they refuse for ever.
+MOST = 4 << 20
+
 
 class _Kept(threading.local):
     """The statements of one thread that wait, and how many :func:`gathered` are open."""
@@ -52,6 +55,8 @@ def gathered() -> Iterator[None]:
 
 def keep(statement: bytes, using: str = "default") -> None:
     """Execute a statement: with the next ones if they are being gathered, else now."""
+    if sum(map(len, _kept.statements)) + len(statement) > MOST:
+        flush(using)
     _kept.statements.append(statement)
     if not _kept.open:
         flush(using)

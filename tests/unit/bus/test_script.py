@@ -8,7 +8,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from commerce_events.bus import script, sql
-from commerce_events.models import OutboxBatch, Stream
+from commerce_events.bus.intake import DEAD
+from commerce_events.models import DeadLetter, OutboxBatch, Stream
 from tests.engines.schema import TestDatabase
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -108,3 +109,12 @@ def test_a_row_tells_its_new_key(database: TestDatabase) -> None:
     assert second > first
     assert list(OutboxBatch.objects.order_by("pk").values_list("pk", "messages")) == [(first, 3), (second, 4)]
     assert keys() == ["k"]
+
+
+def test_statements_that_are_large_together_are_not_sent_together(database: TestDatabase) -> None:
+    """MariaDB refuses what is longer than 16 MiB, and would refuse it again for ever."""
+    now = datetime.now(UTC)
+    rows = [("t", 0, n, "undecodable", "", b"k", bytes(1 << 20), "[]", now, "open") for n in range(12)]
+    with transaction.atomic(), script.gathered():
+        sql.insert(DeadLetter, DEAD, rows)
+    assert DeadLetter.objects.count() == 12
