@@ -1,15 +1,16 @@
 """Laboratories side by side: each a process with engines of its own. Whoever is free gets the next seed."""
 from __future__ import annotations
 
-import multiprocessing
 import os
+import subprocess
+import sys
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ from commerce_events.exceptions import OperatorError
 if TYPE_CHECKING:
     from tests.faults.run import Outcome
 
+ROOT = Path(__file__).resolve().parents[2]
 #: In every tenth run each process begins from nothing.
 FRESH = 10
 #: What a laboratory says of itself; all else is an outcome.
@@ -43,7 +45,7 @@ class Wanted:
 class Laboratory(NamedTuple):
     """One of them, as whoever deals the seeds sees it."""
 
-    process: BaseProcess
+    process: subprocess.Popen[bytes]
     pipe: Connection
 
 
@@ -71,7 +73,7 @@ def runs(seeds: Iterable[int], labs: int, wanted: Wanted, say: Callable[[str], A
                 try:
                     kind, said = pipe.recv()
                 except (EOFError, ConnectionResetError):  # it has ended; a run that broke takes its engines with it
-                    busy.pop(pipe).process.join()
+                    busy.pop(pipe).process.wait()
                     if pipe in dealt:
                         yield _broken(dealt.pop(pipe), wanted, "the laboratory's process ended")
                     elif pipe not in up:
@@ -97,21 +99,24 @@ def runs(seeds: Iterable[int], labs: int, wanted: Wanted, say: Callable[[str], A
         for lab in busy.values():
             lab.pipe.close()
         for lab in busy.values():
-            lab.process.join(60)
+            lab.process.wait()
 
 
 def _opened(wanted: Wanted) -> Laboratory:
-    context = multiprocessing.get_context("spawn")
-    ours, its = context.Pipe()
-    process = context.Process(target=_work, args=(its, wanted), name="laboratory")
-    process.start()
-    its.close()
+    """A program of its own: it inherits nothing of ours but the environment and its end of the pipe."""
+    ours, its = Pipe()
+    with its:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.labs", str(its.fileno())], pass_fds=[its.fileno()], cwd=ROOT,
+            env={"DJANGO_SETTINGS_MODULE": "tests.settings", **os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    ours.send(wanted)
     return Laboratory(process, ours)
 
 
-def _work(pipe: Connection, wanted: Wanted) -> None:
+def work(pipe: Connection) -> None:
     """A laboratory's life: engines, then a run for each seed until there is none."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    wanted = pipe.recv()
     django.setup()
     from tests.faults.engines import Engines
 
@@ -120,10 +125,14 @@ def _work(pipe: Connection, wanted: Wanted) -> None:
         with Engines() as engines:
             pipe.send((UP, time.monotonic() - began))
             while (seed := pipe.recv()) is not None:
-                pipe.send(("run", _one(engines, seed, wanted)))
+                outcome = _one(engines, seed, wanted)
+                pipe.send(("run", outcome))
+                if BROKEN in outcome.violations:  # nobody knows in what state the engines are
+                    break
     except OperatorError as error:
-        pipe.send((MISSING, (str(error), error.hint)))
-    except (EOFError, BrokenPipeError, KeyboardInterrupt):  # nobody wants to know any more
+        with suppress(OSError):  # another laboratory has said the same
+            pipe.send((MISSING, (str(error), error.hint)))
+    except (EOFError, ConnectionError, KeyboardInterrupt):  # nobody wants to know any more
         return
 
 
@@ -158,3 +167,7 @@ def spent() -> float:
             continue
         ticks += sum(map(int, stat.rpartition(")")[2].split()[11:15]))  # its own, and of children that have ended
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    work(Connection(int(sys.argv[1])))
