@@ -1,6 +1,7 @@
 """Write the reference pages that follow from the code, so that they cannot say anything else.
 
-``python docs/generate.py`` writes them; with ``--check`` it fails if one of them is not what the code says.
+``python docs/generate.py`` writes them; with ``--check`` it fails if one of them is not what the code says. A plot is
+drawn again when its data has changed; only then is matplotlib needed.
 """
 from __future__ import annotations
 
@@ -17,11 +18,16 @@ REFERENCES = ROOT / "docs" / "references"
 PAGES = {
     "_generated/event-types.rst": "contract.event_types",
     "_generated/exit-codes.rst": "commands.exit_codes",
+    "_generated/fault-runs.rst": "campaign.page",
     "_generated/headers.rst": "contract.headers",
     "_generated/line-situations.rst": "lines.situations",
     "_generated/line-states.mmd": "lines.drawing",
     "_generated/line-states.rst": "lines.states",
     "_generated/line-transitions.rst": "lines.transitions",
+    "_generated/capacity.rst": "capacity.page",
+    "_generated/capacity-ends.rst": "capacity.ends",
+    "_generated/capacity-inputs.rst": "capacity.inputs",
+    "_generated/capacity-sensitivity.rst": "capacity.sensitivity",
     "_generated/performance.rst": "performance.page",
     "_generated/stock-loop.rst": "faults.page",
     "_generated/store-calls.rst": "orders.calls",
@@ -60,9 +66,24 @@ def main(arguments: list[str]) -> int:
         differing += 1
         lines = difflib.unified_diff(present.splitlines(), text.splitlines(), name, "the code", n=0, lineterm="")
         print("\n".join(list(lines)[:20]), file=sys.stderr)
+    differing += _plots(is_check="--check" in arguments)
     if differing:
         print(f"{differing} pages differ from the code. Run: python docs/generate.py", file=sys.stderr)
     return 1 if differing else 0
+
+
+def _plots(is_check: bool) -> int:
+    """Draw, or count, the plots whose data has changed."""
+    plots = importlib.import_module("docs.from_code.plots")
+    folder = REFERENCES / plots.FOLDER
+    changed = [name for name in plots.PLOTS if not plots.is_current(name, folder)]
+    for name in changed:
+        if is_check:
+            print(f"{name}.svg shows other figures than benchmarks/results has", file=sys.stderr)
+        else:
+            importlib.import_module("docs.from_code.drawing").draw(name, folder)
+            print(f"drawn: docs/references/{plots.FOLDER}/{name}.svg")
+    return len(changed) if is_check else 0
 
 
 if __name__ == "__main__":

@@ -1,22 +1,19 @@
 """The tables of the performance page, from the run that was kept (``benchmarks/results/latest.json``)."""
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from benchmarks import figures
+from benchmarks import figures, kept
 from docs.from_code.rst import heading, note, table
 
-RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "latest.json"
 NAMES = {"postgresql": "PostgreSQL", "mariadb": "MariaDB"}
 VERDICTS = {True: "reached", False: "**missed**", None: ""}
 
 
 def page() -> str:
     """Conditions, then one table for each database."""
-    run: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    run = kept.run()
     text = note("benchmarks/results/latest.json") + table(("Condition", "Was"), _conditions(run["conditions"]))
     for database, measured in run["measured"].items():
         text += heading(NAMES[database], "*")
@@ -33,7 +30,8 @@ def page() -> str:
 
 
 def _conditions(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "machine", f"{said['machine']}, shared by broker, registry, database and the loops; load {said['load']}"
+    yield "machine", f"{said['machine']}, shared by broker, registry, database and the loops"
+    yield "load at the start of each round", _loads(said)
     yield "broker", f"{said['broker']}, {said['partitions']} partitions"
     for name, version in said["databases"].items():
         yield NAMES[name], version
@@ -45,4 +43,18 @@ def _conditions(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "the stock loops"
     )
     yield "rounds", f"{said['rounds']}, alternating; medians, lowest and highest in parentheses"
-    yield "when", said["began"][:10]
+    yield "when", said["began"][:16].replace("T", " ") + " UTC"
+    for name, part in said["parts"].items():
+        yield f"{name}: a run of its own", (
+            f"{part['began'][:16].replace('T', ' ')} UTC, {part['rounds']} rounds, load {_loads(part)}"
+        )
+    for reason in said.get("skipped", ()):
+        yield "not measured", reason
+
+
+def _loads(said: dict[str, Any]) -> str:
+    """The machine's load average over a minute: what waits to run besides, and the run's own."""
+    loads = said.get("loads")
+    if not loads:
+        return str(said["load"])
+    return "; ".join(f"{NAMES[database]} {', '.join(map(str, listed))}" for database, listed in loads.items())

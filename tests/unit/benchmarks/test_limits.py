@@ -23,8 +23,13 @@ def test_the_slope_of_a_linear_cost_is_one_and_short_backlogs_do_not_bend_it() -
 
 
 def test_a_cost_that_grows_faster_than_the_backlog_is_missed() -> None:
-    grown = {"backlog": [backlog(10_000, 4), backlog(100_000, 40 * 1.2), backlog(1_000_000, 400 * 1.44)]}
-    assert told(grown)["cost of a backlog ~ its size to the power of, from 10,000 on"] is False
+    def run(power: float) -> dict[str, Any]:
+        course = [(done, 1e-4 * done**power) for done in range(1000, 100_001, 4000)]
+        return {"backlog": [{**backlog(100_000, course[-1][1]), "course": course}]}
+
+    what = "cost ~ orders to the power of, within the longest run, from 10,000 on"
+    assert (told(run(1.04))[what], told(run(1.06))[what]) == (True, False)
+    assert what not in told({"backlog": [{**backlog(3000, 1), "course": [(3000, 1.0)]}]}), "one point has no slope"
 
 
 def test_runs_of_one_size_weigh_as_one() -> None:
