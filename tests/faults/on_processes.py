@@ -107,7 +107,7 @@ def _all_killed(scene: Scene, _: int, __: float) -> None:
 
 def _killer_loop(scene: Scene, which: int, seconds: float) -> None:
     """One after the other, as they come up or soon after."""
-    until, draw = time.monotonic() + 2 * seconds, Random(which)
+    until, draw = time.monotonic() + 3 * seconds, Random(which)
     while time.monotonic() < until:
         _killed(scene, which, 0)
         which += 1
