@@ -46,7 +46,8 @@ def _conditions(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "when", said["began"][:16].replace("T", " ") + " UTC"
     for name, part in said["parts"].items():
         yield f"{name}: a run of its own", (
-            f"{part['began'][:16].replace('T', ' ')} UTC, {part['rounds']} rounds, load {_loads(part)}"
+            f"{part['began'][:16].replace('T', ' ')} UTC, {part['rounds'] or 'no'} "
+            f"round{'' if part['rounds'] == 1 else 's'}, load {_loads(part)}"
         )
     for reason in said.get("skipped", ()):
         yield "not measured", reason
