@@ -18,7 +18,7 @@ from docs.from_code import plots
 
 COLOURS = {"PostgreSQL": "#0072b2", "MariaDB": "#d55e00"}
 GOAL, INK = "#009e73", "#333333"
-PROGRAMS = {"ours": "", "database": "////", "broker": "...."}
+PROGRAMS = {"ours": 1.0, "database": 0.5, "broker": 0.2}  # how strong their colour is
 STYLE = {
     "font.size": 10, "font.family": "sans-serif", "svg.fonttype": "none", "svg.hashsalt": "commerce-events",
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK, "axes.labelcolor": INK,
@@ -122,11 +122,10 @@ def _members(data: plots.Data) -> Any:
         pace.plot([place] * 2, [min(found["rates"]), highest], color=INK, linewidth=1.5)
         pace.annotate(f"{middle:,.0f}", (place, highest), **above)
         height = 0.0
-        for program, hatch in PROGRAMS.items():
+        for program, strength in PROGRAMS.items():
             part = statistics.median(each.get(program, 0) for each in found["costs"])
             cost.bar(
-                place, part, 0.7, bottom=height, color=COLOURS[database] if program == "ours" else "white", hatch=hatch,
-                edgecolor=COLOURS[database], alpha=0.55 if count == "1" and program == "ours" else 1,
+                place, part, 0.7, bottom=height, color=COLOURS[database], alpha=strength, edgecolor="white",
             )  # fmt: skip
             height += part
         cost.annotate(f"{height:,.0f}", (place, height), **above)
@@ -137,9 +136,9 @@ def _members(data: plots.Data) -> Any:
         axes.grid(axis="x", visible=False)
         axes.set_ylim(0, axes.get_ylim()[1] * 1.1)
     handles = [
-        plt.Rectangle((0, 0), 1, 1, facecolor=INK if program == "ours" else "white", edgecolor=INK, hatch=hatch,
+        plt.Rectangle((0, 0), 1, 1, facecolor=INK, alpha=strength,
                       label="our processes" if program == "ours" else f"the {program}")
-        for program, hatch in PROGRAMS.items()
+        for program, strength in PROGRAMS.items()
     ]  # fmt: skip
     figure.legend(handles=handles, loc="outside upper right", ncols=3)
     return figure
