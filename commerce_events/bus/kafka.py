@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,13 +129,34 @@ def partitions(client: Consumer, topic: str) -> list[int]:
     return sorted(found.partitions) if found is not None and found.error is None else []
 
 
+#: The coordinator of a group is moving, or reads what it was told before: on a cluster that has just started, and
+#: after a broker was lost. librdkafka asks again by itself in some of these cases, and in others it does not.
+_MOVING = {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+
+
+def _coordinated[A](ask: Callable[[], A]) -> A:
+    """The answer of a group's coordinator; it is asked again, for ``TIMEOUT`` seconds, while it is moving."""
+    until = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _MOVING or time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+
+
 def committed(client: Consumer, at: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-    """Offsets that the group has committed; partitions without one are left out."""
+    """Offsets that the group has committed; partitions without one are left out.
+
+    Raises:
+        TransientError: the broker did not answer.
+    """
     asked = [TopicPartition(topic, partition) for topic, partition in at]
     if not asked:
         return {}
     try:
-        answered = client.committed(asked, timeout=TIMEOUT)
+        answered = _coordinated(lambda: client.committed(asked, timeout=TIMEOUT))
     except KafkaException as error:
         raise TransientError(f"the broker did not tell committed offsets: {error.args[0].str()}") from error
     return {(found.topic, found.partition): found.offset for found in answered if found.offset >= 0}
@@ -285,8 +307,9 @@ def commit(client: Consumer, offsets: Mapping[tuple[str, int], int]) -> None:
     Raises:
         OperatorError: the group has members; only they may.
     """
+    wanted = [TopicPartition(*at, offset) for at, offset in offsets.items()]
     try:
-        client.commit(offsets=[TopicPartition(*at, offset) for at, offset in offsets.items()], asynchronous=False)
+        _coordinated(lambda: client.commit(offsets=wanted, asynchronous=False))
     except KafkaException as error:
         raise OperatorError(
             f"the group's offsets cannot be set: {error.args[0].str()}",

@@ -12,6 +12,7 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from commerce_events import signals, topics, wire
+from commerce_events.bus import kafka
 from commerce_events.registry import Registry
 from commerce_events.testing import builders
 from tests.engines.broker import Broker
@@ -133,7 +134,7 @@ def test_the_stock_consumer_receives_our_results_and_orders(
 def _begin_at_the_beginning(broker: Broker, group: str, topic: str) -> None:
     """A new group of the stock consumer begins at the end of the topic, and no setting changes that."""
     client = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": group})
-    client.commit(offsets=[TopicPartition(topic, number, 0) for number in range(3)], asynchronous=False)
+    kafka.commit(client, {(topic, number): 0 for number in range(3)})
     client.close()
 
 
