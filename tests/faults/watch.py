@@ -60,15 +60,17 @@ class Watch:
         restores = len(self.scene.restores)
         try:
             said = client.committed([TopicPartition(topic, number) for number in range(12)], timeout=1)
-            stands = dict(Position.objects.filter(topic=topic).values_list("partition", "offset"))
+            rows = list(Position.objects.filter(topic=topic).values_list("partition", "offset", "halted"))
         except (KafkaException, DatabaseError, InterfaceError):  # a fault has them
             connection.close()
             return
         if restores != len(self.scene.restores):  # in between
             return
         self.samples += 1
-        known = {each.partition: each.offset for each in said if each.error is None}
-        self.noted += ahead(known, stands, self.scene.ceilings)
+        # a person who accepts a gap tells Kafka first; until the database has it too, the partition stays halted
+        halted = {partition for partition, _, why in rows if why}
+        known = {each.partition: each.offset for each in said if each.error is None and each.partition not in halted}
+        self.noted += ahead(known, {partition: offset for partition, offset, _ in rows}, self.scene.ceilings)
 
     def _health(self) -> None:
         """Who cannot get on, and is green all the same (I12)."""
