@@ -28,7 +28,7 @@ from commerce_events.stores.sweep import sweep
 from commerce_events.validation import validate
 from tests.engines.processes import Processes
 from tests.engines.schema import TestDatabase
-from tests.proof.stories import SECRET, STORIES, Story
+from tests.proof.stories import STORIES, Story
 from tests.unit.fulfillment.site import DEMO, OTHER, Site
 from tests.unit.stores.listening import Request
 from tests.unit.stores.serving import served
@@ -83,8 +83,9 @@ class Way:
             (content,) = body.values()
             if content["source"] == self.source:
                 learner = {**content["learner"], "email": (content["learner"]["email"] or "").split("@")[0]}
+                unsaid = dict.fromkeys(self.story.unsaid)
                 found.append((message.event_type, {
-                    **content, "source": "", "order_key": "", "occurred_at": "", "learner": learner,
+                    **content, "source": "", "order_key": "", "occurred_at": "", "learner": learner, **unsaid,
                 }))  # fmt: skip
         return sorted(found, key=lambda event: event[1]["order_id"])  # within an order as they went out
 
@@ -97,7 +98,7 @@ def ways(request: pytest.FixtureRequest, settings: Any) -> Iterator[list[Way]]:
         settings.COMMERCE_GATEWAY = {}
         settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, "STORES": {
             way.source: {
-                "KIND": way.story.kind, "SECRETS": [] if way.story.kind == "saleor" else [SECRET],
+                "KIND": way.story.kind, "SECRETS": list(way.story.secrets),
                 "OPTIONS": way.story.options(stack.enter_context(served(way.story.fake))),
             } for way in made
         }}  # fmt: skip
