@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,87 @@ def test_a_postgresql_that_takes_no_writes_is_an_outage(postgresql: TestDatabase
         with pytest.raises(InternalError) as raised:
             Lease.objects.create(name="a", expires_at=timezone.now())
     assert is_outage(raised.value) and not is_conflict(raised.value)
+
+
+#: PostgreSQL: resources, the operator, the system. Full disks and memory, shutdowns, files that cannot be read.
+OUTAGES = (
+    "53000", "53100", "53200", "53300", "53400", "57000", "57014", "57P01", "57P02", "57P03", "57P04", "57P05",
+    "58000", "58030", "58P01", "58P02",
+)  # fmt: skip
+
+
+def test_a_postgresql_that_is_full_ends_or_cannot_use_its_files_is_an_outage(postgresql: TestDatabase) -> None:
+    for code in OUTAGES:
+        with pytest.raises(Error) as raised, connection.cursor() as cursor:
+            cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$")
+        error = raised.value
+        assert (is_outage(error), is_transient(error), is_conflict(error)) == (True, True, False), code
+
+
+#: The code, how bad it is, where in the server it was raised, and whether it is an outage.
+SAID = (
+    ("XX000", "PANIC", "xlog.c", True),  # could not write to log file: Disk quota exceeded
+    ("XX000", "ERROR", "md.c", True),  # could not extend file: Disk quota exceeded
+    ("XX000", "ERROR", "buffile.c", True),  # could not write to file of pgsql_tmp
+    ("42501", "PANIC", "xlog.c", True),  # could not write to log file: Read-only file system
+    ("42501", "ERROR", "md.c", True),
+    ("53100", "PANIC", "xlog.c", True),
+    ("42501", "ERROR", "aclchk.c", False),  # permission denied for table
+    ("XX000", "ERROR", "mcxt.c", False),  # invalid memory alloc request size
+    ("XX001", "ERROR", "bufpage.c", False),
+)
+
+
+def test_what_postgresql_cannot_write_is_an_outage_whatever_its_code(postgresql: TestDatabase) -> None:
+    for code, severity, file, outage in SAID:
+        error = postgresql_error(code, severity, file)
+        found = is_outage(error), is_transient(error), is_conflict(error)
+        assert found == (outage, outage, False), (code, severity, file)
+
+
+def postgresql_error(code: str, severity: str, file: str) -> Error:
+    """As Django hands over what the server says."""
+    from psycopg import errors
+    from psycopg.pq import DiagnosticField
+
+    said = {
+        DiagnosticField.SQLSTATE: code, DiagnosticField.SEVERITY_NONLOCALIZED: severity,
+        DiagnosticField.SOURCE_FILE: file,
+    }  # fmt: skip
+    with pytest.raises(Error) as raised, connection.wrap_database_errors:
+        raise errors.lookup(code)("no", info={field: text.encode() for field, text in said.items()})
+    return raised.value
+
+
+def test_a_session_that_postgresql_ended_while_we_stood_still_is_an_outage(postgresql: TestDatabase) -> None:
+    with suppress(Error), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+        time.sleep(0.3)
+        with pytest.raises(InternalError) as raised:
+            cursor.execute("SELECT 1")
+    assert is_outage(raised.value)
+
+
+def test_a_database_error_that_somebody_swallowed_is_worth_another_try(postgresql: TestDatabase) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        with pytest.raises(Error):
+            cursor.execute("SELECT 1 / 0")
+        with pytest.raises(InternalError) as raised:
+            cursor.execute("SELECT 1")
+    assert is_transient(raised.value) and not is_outage(raised.value)
+
+
+#: MariaDB: error writing file, disk full (two of them), error from the engine, table full, error during COMMIT,
+#: out of resources, read only (two).
+NUMBERS = (3, 20, 1021, 1030, 1114, 1180, 1041, 1290, 1836)
+
+
+def test_a_mariadb_that_is_full_or_takes_no_writes_is_an_outage(mariadb: TestDatabase) -> None:
+    for number in NUMBERS:
+        with pytest.raises(Error) as raised, connection.cursor() as cursor:
+            cursor.execute(f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'no'")
+        error = raised.value
+        assert (is_outage(error), is_transient(error), is_conflict(error)) == (True, True, False), number
 
 
 @pytest.mark.parametrize(
