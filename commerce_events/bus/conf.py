@@ -46,7 +46,7 @@ DEFAULTS: dict[str, Any] = {
     "MAX_VALUE_BYTES": 1 << 20,  # a longer message is set aside undecoded
     "POISON_PAUSE": 50,  # undecodable messages in a row that pause the intake instead of being set aside
     "MIRROR_DEAD_LETTERS": False,  # on commerce-order-lifecycle-dlq too; protect that topic as the order topic
-    "TOPIC_CHECK": 60,  # seconds between two looks at the topics' ids
+    "TOPIC_CHECK": 60,  # seconds between two looks at the topics' ids and at our positions
     "RETENTION_DAYS": 180,  # how long commerce_purge leaves what is no longer needed
     "HEALTH_FILE": "",  # file that says ok while every stage gets on; --health-file
     "METRICS": "",  # host:port where Prometheus may ask; --metrics; needs the extra metrics

@@ -37,6 +37,7 @@ class Guard:
     def __init__(self, settings: BusSettings, registry: Registry) -> None:
         self.settings, self.registry = settings, registry
         self.full_topics = [settings.full_topic(topic) for topic in settings.topics]
+        self._epoch = 0
 
     def context(self, now: datetime) -> Context:
         """The installation and its epoch, as the database has them now."""
@@ -48,6 +49,9 @@ class Guard:
             row = installation(self.settings.installation)
             found = row.slug, row.epoch
         slug, epoch = found
+        if epoch != self._epoch:  # another process may have noticed the restore, and keys in hand be given away again
+            self._epoch = epoch
+            ids.STREAMS.forget()
         return Context(slug, epoch, now)
 
     def check(self) -> bool:

@@ -73,14 +73,19 @@ class IntakeLoop:
         if messages:
             state.idle["intake"] = False
             self._keeping_up(subscription, lambda: self.store(messages, subscription))
-        else:
+        self._keeping_up(subscription, lambda: self._check(subscription))
+        if not messages:
             self._keeping_up(subscription, lambda: self._look_around(subscription))
             state.stop_if_idle()
 
+    def _check(self, subscription: Subscription) -> None:
+        """Now and then, whatever comes: are topics and positions still those from which we read on?"""
+        if subscription.check(self.state.settings["TOPIC_CHECK"]):
+            self.state.suspicious.set()
+
     def _look_around(self, subscription: Subscription) -> None:
-        """Nothing came: are the topics still the same, and is this the end?"""
+        """Nothing came: is this the end?"""
         state = self.state
-        subscription.check_topics(state.settings["TOPIC_CHECK"])
         if state.options.until_idle:
             nothing_to_read = not subscription.wanted and not subscription.assigned
             state.idle["intake"] = subscription.at_end() or (nothing_to_read and bool(subscription.halted()))

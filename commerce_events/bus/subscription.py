@@ -243,24 +243,37 @@ class Subscription:
                 continue
             self.stands[at] = Stand(stand.id, stand.topic, stand.partition, offset, stand.topic_id)
             hints.append(TopicPartition(*at, offset))
-        for at in lost & self.assigned:
-            log.warning("%s[%d] was moved by another process: reading on at its position", *at)
-            self._anew(at)
+        self._follow(lost & self.assigned)
         if hints:
             try:
                 self.consumer.commit(offsets=hints, asynchronous=True)
             except KafkaException as error:  # a hint only; the next one says more
                 log.info("offsets not committed: %s", error.args[0].str())
 
-    def check_topics(self, every: float) -> None:
-        """Ask now and then whether the topics are still the ones we began to read."""
+    def _follow(self, at: Iterable[At]) -> None:
+        for each in at:
+            log.warning("%s[%d] was moved by another process: reading on at its position", *each)
+            self._anew(each)
+
+    def check(self, every: float) -> bool:
+        """Ask now and then whether topics and positions are still those from which we read on; True if one was moved.
+
+        Who restores the database moves every position back, also that of a partition in which nothing new comes.
+
+        Raises:
+            TransientError, DatabaseError: broker or database away.
+        """
         if time.monotonic() - self._checked < every:
-            return
+            return False
+        stands = positions.load(self.settings.group, self.topics)
         self.refresh_ids()
         for at, stand in list(self.stands.items()):
             known = self._ids.get(stand.topic, "")
             if stand.topic_id and known and known != stand.topic_id:
                 self._anew(at)
+        moved = [at for at in self.assigned if at not in stands or stands[at].offset != self.stands[at].offset]
+        self._follow(moved)
+        return bool(moved)
 
     def refresh_ids(self) -> None:
         """Ask the broker for the topics' ids."""

@@ -15,6 +15,7 @@ from commerce_events.testing import builders
 from tests.engines.processes import Processes
 from tests.proof import checkers, snapshot
 from tests.proof.shop import COURSES, Shop, by_order
+from tests.proof.steady import all_done, eventually
 
 SETTINGS = {"SESSION_TIMEOUT": 6}
 
@@ -78,3 +79,23 @@ def test_a_restored_database_is_noticed_and_no_reader_keeps_a_stale_result(
     for results in by_order(shop.results()).values():
         for result in results:
             assert contents.setdefault(result["result_id"], result) == result, "an old id for a new fact"
+
+
+def test_a_restore_below_a_process_at_rest_heals_without_a_new_message(
+    database: Any, shop: Shop, processes: Processes
+) -> None:
+    """A partition in which nothing new comes is read again too, though nothing tells of it but its position."""
+    shop.prepare(8)
+    for number in range(4):
+        shop.paid(number)
+    processes.consume("--from", "earliest", settings={**SETTINGS, "TOPIC_CHECK": 1})
+    eventually(lambda: all_done(4), "the first orders are done")
+    backup = snapshot.take()
+    for number in range(4, 8):
+        shop.paid(number)
+    eventually(lambda: all_done(8), "the others too")
+
+    snapshot.restore(backup)
+    eventually(lambda: all_done(8), "what the backup lacks is read again")
+    assert Installation.objects.get().epoch == 2
+    checkers.seats_are_right(shop)

@@ -12,13 +12,13 @@ from django.db import connections
 from django.utils import timezone
 
 from commerce_events import identity, topics, wire
-from commerce_events.bus import clients, kafka, positions
+from commerce_events.bus import clients, ids, kafka, positions
 from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.guard import RELAY_LEASE, Guard, installation
 from commerce_events.bus.types import RENEW
 from commerce_events.contract import examples
 from commerce_events.exceptions import OperatorError, TransientError
-from commerce_events.models import Inbox, Installation, Lease, Stream
+from commerce_events.models import Counter, Inbox, Installation, Lease, Stream
 from commerce_events.registry import Registry
 from tests.engines.broker import Broker
 from tests.engines.schema import TestDatabase
@@ -201,3 +201,19 @@ def test_while_the_broker_is_away_nothing_may_be_decided(
         Guard(away, away.registry()).check()
     assert Installation.objects.get().epoch == 1
     connections.close_all()
+
+
+def test_keys_in_hand_are_dropped_when_another_process_has_noticed_a_restore(site: Site) -> None:
+    """The counter went back with the database: what we have reserved is given to somebody else now."""
+    now = timezone.now()
+    installation("test-lms")
+    guard = site.guard
+    guard.context(now)
+    ids.STREAMS.forget()
+    (lost,) = ids.STREAMS.take(1)
+    guard.context(now)
+    assert list(ids.STREAMS.take(1)) == [lost + 1], "a batch like any other"
+    Counter.objects.filter(name="stream").update(next_id=500_000)
+    Installation.objects.update(epoch=2)
+    guard.context(now)
+    assert list(ids.STREAMS.take(1)) == [500_000]
