@@ -7,11 +7,13 @@ from contextlib import suppress
 
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import NewTopic
+from django.db import DatabaseError, InterfaceError, connection
 
 from commerce_events import topics
 from commerce_events.bus import topics_admin
 from commerce_events.bus.reader import Heard
 from commerce_events.exceptions import CommerceEventsError
+from commerce_events.models import Position
 from tests.faults.scene import Deed, Deleted, Scene
 from tests.faults.state import heard
 
@@ -20,6 +22,7 @@ __all__ = ["FAULTS"]
 
 def _expired(scene: Scene, _: int, seconds: float) -> None:
     """Nothing can be stored for a while, and retention deletes what has come meanwhile."""
+    _begun(scene)
     scene.before_database.refuse()
     try:
         time.sleep(1 + seconds)
@@ -39,6 +42,7 @@ def _expired(scene: Scene, _: int, seconds: float) -> None:
 
 def _made_anew(scene: Scene, _: int, seconds: float) -> None:
     """The topic is deleted, with what nobody has stored yet, and made again."""
+    _begun(scene)
     stores = [member.server for member in scene.crew.stores if member.alive and member.server is not None]
     topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
     scene.before_database.refuse()
@@ -60,6 +64,18 @@ def _made_anew(scene: Scene, _: int, seconds: float) -> None:
         for store in stores:
             store.resume()
         scene.before_database.heal()
+
+
+def _begun(scene: Scene) -> None:
+    """Wait until the group stands somewhere: what goes before nobody was to read, and is in no gap."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            if Position.objects.count() >= 3:
+                return
+        except (DatabaseError, InterfaceError):  # another fault has it
+            connection.close()
+        time.sleep(0.1)
 
 
 def _make(scene: Scene, topic: str, patience: float) -> None:

@@ -197,16 +197,17 @@ class Run:
     def _is_done(self, scene: Scene) -> bool:
         try:
             self._person.look()
+            if not all(store.over for store in scene.crew.stores):
+                return False
+            # in the order in which a message goes: who looks from the other end misses what moves on meanwhile
+            wanted = ends(self.engines.bootstrap, topics.full_topic(topics.ORDER_TOPIC, self.prefix))
+            stands = dict(Position.objects.values_list("partition", "offset"))
+            read = all(stands.get(partition, 0) == end for (_, partition), end in wanted.items())
             # what failed and waits for its next attempt is asked for now, as a person would
             Inbox.objects.filter(attempts__gt=0, due_at__gt=timezone.now()).update(due_at=timezone.now())
             if Inbox.objects.filter(due_at__isnull=False).exists() or OutboxBatch.objects.exists():
                 return False
-            if not all(store.over for store in scene.crew.stores):
-                return False
-            stands = dict(Position.objects.values_list("partition", "offset"))
-            wanted = ends(self.engines.bootstrap, topics.full_topic(topics.ORDER_TOPIC, self.prefix))
             green = all(watch.is_green(member.health) for member in scene.crew.consumers)
-            read = all(stands.get(partition, 0) == end for (_, partition), end in wanted.items())
             return green and read and not self._person.redrive()
         except (DatabaseError, InterfaceError):
             connection.close()
