@@ -63,7 +63,7 @@ def _members(measured: Measured) -> Iterator[Figure]:
             [cost[program] for cost in map(costs, measured[f"members-{count}"]) if program in cost] for count in (2, 1)
         )
         if two and one:
-            ratios = [a / b for a, b in zip(two, one, strict=True)]
+            ratios = [a / b for a, b in zip(two, one, strict=False)]
             yield Figure(
                 "P8", f"processor's time for an order in {what}, two processes and one", spread(two, ".0f", " µs"),
                 spread(one, ".0f", " µs"), spread(ratios, ".2f", "×"), "told", None,

@@ -29,6 +29,7 @@ class Watched(Worker):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.course: list[tuple[int, float]] = []  # after each batch: events so far, seconds of the processor so far
+        self.steps: list[tuple[float, int]] = []  # after each batch: the time, events so far
         self._store, self._relay_once = self.intake.store, self.relay.once
         self.intake.store, self.relay.once = self._watched_store, self._watched_relay  # type: ignore[method-assign]
 
@@ -45,6 +46,7 @@ class Watched(Worker):
         self._store(*arguments)
         self._end()
         self.course.append((self.totals.received, round(self.busy_ended - self.busy, 3)))
+        self.steps.append((self.ended, self.totals.received))
 
     def _watched_relay(self) -> None:
         if self.state.options.stages == {"relay"}:
@@ -73,7 +75,10 @@ def member(_: int) -> dict[str, Any]:
     print("ready", file=sys.stderr, flush=True)
     sys.stdin.readline()
     worker, outcome = _run(STAGES, settled=True)
-    return {**outcome, "began": worker.began, "ended": worker.ended, "handled": worker.totals.handled}
+    return {
+        **outcome, "began": worker.began, "ended": worker.ended, "handled": worker.totals.handled,
+        "steps": worker.steps,
+    }  # fmt: skip
 
 
 def intake(count: int) -> dict[str, Any]:
