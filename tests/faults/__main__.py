@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit codes: 0, every run holds; 1, a violation; 2, the command line is wrong; 3, an engine is missing."""
+    """Exit codes: 0, every run holds; 1, a violation; 2, the command line is wrong; 3, an engine is missing;
+    130, interrupted.
+    """
     from django.core.management.base import OutputWrapper
 
     from commerce_events.exceptions import OperatorError
@@ -39,7 +42,11 @@ def main(arguments: list[str]) -> int:
 
     said = _parsed(arguments, list(KINDS))
     if said.summarise:
-        print(campaign.keep(said.summarise))
+        try:
+            print(campaign.keep(said.summarise))
+        except OperatorError as error:
+            print(f"{error}\n{error.hint}", file=sys.stderr)
+            return 2
         return 0
     if said.plan:
         print(plan(said.seed, said.orders, said.kinds))
@@ -52,6 +59,7 @@ def main(arguments: list[str]) -> int:
         print(text, flush=True)
         progress.show(f"{len(lines)} of {said.runs} runs", len(lines) / said.runs)
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the engines are to end with us
     try:
         ready()
         for outcome in runs(range(said.seed, said.seed + said.runs), said.labs, wanted, say):
@@ -63,6 +71,9 @@ def main(arguments: list[str]) -> int:
     except OperatorError as error:
         print(f"{error}\n{error.hint}", file=sys.stderr)
         return 3
+    except KeyboardInterrupt:
+        print("interrupted; what has ended is in the log", file=sys.stderr)
+        return 130
     finally:
         progress.close()
     total = campaign.total(lines)
@@ -77,10 +88,10 @@ def _parsed(arguments: list[str], known: list[str]) -> argparse.Namespace:
         "python -m tests.faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"exit codes: {' '.join((main.__doc__ or '').split()[2:])}",
     )  # fmt: skip
-    parser.add_argument("--runs", type=int, default=5, help="how many, of as many seeds (default 5)")
+    parser.add_argument("--runs", type=_positive, default=5, help="how many, of as many seeds (default 5)")
     parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
-    parser.add_argument("--labs", type=int, default=1, help="how many runs at a time (default 1)")
-    parser.add_argument("--orders", type=int, default=30, help="orders of a run (default 30)")
+    parser.add_argument("--labs", type=_positive, default=1, help="how many runs at a time (default 1)")
+    parser.add_argument("--orders", type=_positive, default=30, help="orders of a run (default 30)")
     parser.add_argument("--kinds", default="", help="these faults alone, by their names with commas between them")
     parser.add_argument("--evidence", type=Path, default=Path("reports/faults"), help="where failed runs are kept")
     parser.add_argument("--report", type=Path, help="write what was done here, as JSON")
@@ -90,12 +101,25 @@ def _parsed(arguments: list[str], known: list[str]) -> argparse.Namespace:
         "--fresh", action="store_true", help="start every process from nothing, as every tenth seed does"
     )
     parser.add_argument("--plan", action="store_true", help="show what the seed decides, and do nothing")
-    parser.add_argument("--summarise", type=Path, metavar="LOG", help="sum up what --log wrote, and do nothing")
+    parser.add_argument("--summarise", type=Path, metavar="LOG", help="sum up what --log wrote, and run nothing")
     said = parser.parse_args(arguments)
+    if said.bug:
+        from tests.faults.planted import BUGS  # imports what it changes
+
+        if said.bug not in BUGS:
+            parser.error("no such bug; there are:\n  " + "\n  ".join(BUGS))
     said.kinds = tuple(kind.strip() for kind in said.kinds.split(",") if kind.strip())
+    if said.log is not None and not said.log.parent.is_dir():
+        parser.error(f"--log: there is no folder {said.log.parent}")
     if unknown := set(said.kinds) - set(known):
         parser.error(f"no faults: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return said
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
 
 
 def told(outcome: Outcome, wanted: Wanted) -> str:

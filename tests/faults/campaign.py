@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commerce_events.exceptions import OperatorError
+
 if TYPE_CHECKING:
     from tests.faults.run import Outcome
 
@@ -47,8 +49,12 @@ def total(lines: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def summarise(log: Path) -> dict[str, Any]:
-    """The whole of a log, and each commit of it: what was run, what was found."""
-    kept = [json.loads(text) for text in log.read_text(encoding="utf-8").splitlines() if text.strip()]
+    """The whole of a log, and each commit of it: what was run, what was found.
+
+    Raises:
+        OperatorError: it is none.
+    """
+    kept = _lines(log)
     kept.sort(key=lambda each: each["at"])
     commits = []
     for commit in dict.fromkeys(each["commit"] for each in kept):
@@ -67,6 +73,25 @@ def summarise(log: Path) -> dict[str, Any]:
         "machine": f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}", "commits": commits,
         "found": found,
     }  # fmt: skip
+
+
+def _lines(log: Path) -> list[dict[str, Any]]:
+    try:
+        lines = log.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{log} cannot be read: {error}", hint="Name a file that --log has written.") from None
+    kept = []
+    for number, text in enumerate(lines, 1):
+        try:
+            kept += [json.loads(text)] if text.strip() else []
+            total(kept[-1:])  # every field is there
+        except (ValueError, TypeError, LookupError):
+            raise OperatorError(
+                f"{log}: line {number} is no run", hint="Delete it if an interruption has cut it; all others count."
+            ) from None
+    if not kept:
+        raise OperatorError(f"{log} holds no run", hint="Name a file that --log has written.")
+    return kept
 
 
 def keep(log: Path) -> str:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -96,7 +97,8 @@ def runs(seeds: Iterable[int], labs: int, wanted: Wanted, say: Callable[[str], A
                     dealt[pipe] = seed
                 pipe.send(seed)
     finally:
-        for lab in busy.values():
+        for lab in busy.values():  # whoever is left: we end before our time
+            lab.process.terminate()
             lab.pipe.close()
         for lab in busy.values():
             lab.process.wait()
@@ -116,12 +118,13 @@ def _opened(wanted: Wanted) -> Laboratory:
 
 def work(pipe: Connection) -> None:
     """A laboratory's life: engines, then a run for each seed until there is none."""
-    wanted = pipe.recv()
-    django.setup()
-    from tests.faults.engines import Engines
-
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
     try:
+        wanted = pipe.recv()
+        django.setup()
+        from tests.faults.engines import Engines
+
         with Engines() as engines:
             pipe.send((UP, time.monotonic() - began))
             while (seed := pipe.recv()) is not None:

@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import NewTopic
@@ -14,8 +14,10 @@ from commerce_events.bus import topics_admin
 from commerce_events.bus.reader import Heard
 from commerce_events.exceptions import CommerceEventsError
 from commerce_events.models import Position
+from tests.faults.crew import Member
 from tests.faults.scene import Deed, Deleted, Scene
 from tests.faults.state import heard
+from tests.faults.store import SELLING, SOLD
 
 __all__ = ["FAULTS"]
 
@@ -43,27 +45,54 @@ def _expired(scene: Scene, _: int, seconds: float) -> None:
 def _made_anew(scene: Scene, _: int, seconds: float) -> None:
     """The topic is deleted, with what nobody has stored yet, and made again."""
     _begun(scene)
-    stores = [member.server for member in scene.crew.stores if member.alive and member.server is not None]
     topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
     scene.before_database.refuse()
     try:
         time.sleep(1 + seconds)
-        for store in stores:  # so that all that it held is known
-            store.pause()
-        time.sleep(0.5)
-        messages = _there(scene, topic)
-        if not messages:
-            return
-        admin = scene.engines.admin()
-        with suppress(KafkaException):  # the cluster is in pieces just now
-            admin.delete_topics([topic], operation_timeout=10)[topic].result(15)
+        with _between_sales(scene) as at_rest:
+            messages = _there(scene, topic) if at_rest else []
+            if not messages:
+                scene.crew.note("topic made anew: skipped, what it holds cannot be known")
+                return
+            # noted first: an answer that does not come leaves open what was deleted
             _note(scene, messages, with_topic=True)
             scene.cure(lambda: topics_admin.create_topics(scene.engines.admin(), scene.prefix, partitions=3))
-            _make(scene, topic, 10)
+            admin = scene.engines.admin()
+            with suppress(KafkaException):  # the cluster is in pieces just now
+                admin.delete_topics([topic], operation_timeout=10)[topic].result(15)
+                _make(scene, topic, 10)
     finally:
-        for store in stores:
-            store.resume()
         scene.before_database.heal()
+
+
+@contextmanager
+def _between_sales(scene: Scene) -> Iterator[bool]:
+    """Stores stand still, and none is started again. True if none of them waits for a broker's word: whatever they
+    were told is stored then stands on the topic, and nothing else will come to.
+    """
+    with scene.crew._lock:
+        stores = scene.crew.stores
+        until = time.monotonic() + 6
+        try:
+            while not (at_rest := all(map(_rests, stores))) and time.monotonic() < until:
+                time.sleep(0.05)
+            yield at_rest
+        finally:
+            for member in stores:
+                if member.alive and member.server is not None:
+                    member.server.resume()
+
+
+def _rests(store: Member) -> bool:
+    """Paused where it has the word on all that it sent; one that has not goes on. A dead one sells all of it again."""
+    if not store.alive or store.server is None:
+        return True
+    store.server.pause()
+    said = store.log.read_text(encoding="utf-8")
+    if said.rfind(SOLD) >= said.rfind(SELLING):
+        return True
+    store.server.resume()
+    return False
 
 
 def _begun(scene: Scene) -> None:

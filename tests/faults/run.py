@@ -1,6 +1,7 @@
 """One run: the plan, the processes, the faults at their times, the healing, the checks."""
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import threading
@@ -243,9 +244,9 @@ class Run:
 
 
 def one(engines: Engines, plan: Plan, evidence: Path, bug: str = "", fresh: bool = False) -> Outcome:
-    """Make a run; keep its folder only if something is wrong."""
-    folder = evidence / f"seed-{plan.seed}"
-    shutil.rmtree(folder, ignore_errors=True)
+    """Make a run; keep its folder only if something is wrong. What was kept before stays."""
+    names = (f"seed-{plan.seed}" + (f"-{again}" if again else "") for again in itertools.count())
+    folder = next(evidence / name for name in names if not (evidence / name).exists())
     outcome = Run(engines, plan, folder, bug, fresh).make()
     if outcome.violations:
         outcome.folder = folder

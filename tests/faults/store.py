@@ -24,6 +24,9 @@ from commerce_events import topics, wire
 from commerce_events.bus.client import StoreClient
 from commerce_events.exceptions import OperatorError, TransientError
 
+#: What it says around each sale: between the two a broker may have a message without its having heard so.
+SELLING, SOLD = "selling", "sold"
+
 
 def main(spec: dict[str, Any]) -> None:
     """Sell everything."""
@@ -32,9 +35,10 @@ def main(spec: dict[str, Any]) -> None:
     topic = topics.full_topic(topics.ORDER_TOPIC, spec["prefix"])
     for at, _, kind, body, how in spec["sales"]:
         time.sleep(max(0.0, spec["begin"] + at - time.time()))
+        print(SELLING, flush=True)
         while not _sent(client, raw, topic, kind, body, how):
             time.sleep(0.1)
-    print("sold out", flush=True)
+        print(SOLD, flush=True)
 
 
 def _client(spec: dict[str, Any]) -> StoreClient:
