@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from commerce_events.topics import FULFILLMENT_TOPIC, ORDER_TOPIC
+from commerce_events.topics import FULFILLMENT_TOPIC, ORDER_TOPIC, TOPICS
 
 DAY = 86_400
 
@@ -46,7 +46,6 @@ class Choices:
     replicas: int = 3  # of a topic
     database_cores: int = 16
     days: int = 180  # that the inbox and the outbox are kept
-    topic_days: int = 7
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,8 @@ class Plan:
     log: float  # bytes a second
     stored: float  # bytes a day
     kafka_in: float  # bytes a second, before copies
-    kafka_disk: float  # bytes, with copies, for the days that topics keep
+    kafka_orders: float  # bytes, with copies, for as long as the topic keeps them
+    kafka_results: float  # bytes a day, with copies; they stay
     memory: float  # bytes of all processes
 
 
@@ -92,7 +92,7 @@ def measured(loops: Mapping[str, Sequence[Mapping[str, Any]]]) -> Measured:
         index_bytes=sum(table["indexes"] for table in tables) / orders,
         log_bytes=backlog["log_bytes"] / orders,
         order_bytes=ordered["bytes"], result_bytes=told["bytes"],
-        memory=max(each["peak_megabytes"] for each in loops["backlog"]) * 2**20,
+        memory=max(each["peak_megabytes"] for each in loops["backlog"]) * 1e6,
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def plan(measured: Measured, rate: float, choices: Choices = Choices()) -> Plan:
     """What so many orders a second need."""
     processes = math.ceil(rate / (measured.process_pace * choices.busy))
     relays = math.ceil(rate * measured.results / (measured.relay_pace * choices.busy))
-    kafka_in = rate * (measured.order_bytes + measured.results * measured.result_bytes)
+    ordered, told = rate * measured.order_bytes, rate * measured.results * measured.result_bytes
     return Plan(
         rate=rate,
         processes=processes,
@@ -115,8 +115,9 @@ def plan(measured: Measured, rate: float, choices: Choices = Choices()) -> Plan:
         commits=_commits(measured, rate / processes / choices.lanes) * processes * choices.lanes,
         log=rate * measured.log_bytes,
         stored=rate * DAY * (measured.table_bytes + measured.index_bytes),
-        kafka_in=kafka_in,
-        kafka_disk=kafka_in * DAY * choices.topic_days * choices.replicas,
+        kafka_in=ordered + told,
+        kafka_orders=ordered * TOPICS[ORDER_TOPIC].retention_ms / 1000 * choices.replicas,
+        kafka_results=told * DAY * choices.replicas,
         memory=processes * measured.memory,
     )
 

@@ -88,7 +88,7 @@ def _of(pipe: IO[str] | None) -> IO[str]:
 
 def peak_memory() -> float:
     """The largest resident size of this process so far, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 class Processors:

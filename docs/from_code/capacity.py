@@ -56,7 +56,8 @@ def page() -> str:
         ("log of changes, a second", *(_bytes(each.log) for each in plans)),
         ("tables and indexes, a day at this rate", *(_bytes(each.stored) for each in plans)),
         ("Kafka, in, a second", *(_bytes(each.kafka_in) for each in plans)),
-        ("Kafka, on disk, 7 days, 3 copies", *(_bytes(each.kafka_disk) for each in plans)),
+        ("Kafka, on disk, orders of 30 days, 3 copies", *(_bytes(each.kafka_orders) for each in plans)),
+        ("Kafka, on disk, results of a day, 3 copies", *(_bytes(each.kafka_results) for each in plans)),
     ))  # fmt: skip
 
 

@@ -48,7 +48,8 @@ def test_units_are_of_a_second_and_of_a_day() -> None:
     assert it.log == 400_000
     assert it.stored == 100 * 86_400 * 3000
     assert it.kafka_in == 100 * (400 + 2 * 300)
-    assert it.kafka_disk == pytest.approx(it.kafka_in * 86_400 * 7 * 3)
+    assert it.kafka_orders == pytest.approx(100 * 400 * 86_400 * 30 * 3)
+    assert it.kafka_results == pytest.approx(100 * 2 * 300 * 86_400 * 3)
     assert it.process_cores == pytest.approx(0.04)
 
 
