@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+from confluent_kafka import KafkaException
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
@@ -212,7 +213,9 @@ class Run:
             return green and read and not self._person.redrive()
         except (DatabaseError, InterfaceError):
             connection.close()
-            return False
+        except KafkaException:  # a partition's leader is being chosen
+            pass
+        return False
 
     def _state(self, scene: Scene) -> State:
         noted = self._watch.close()
@@ -222,12 +225,23 @@ class Run:
         if self.outcome.settled >= RECOVERY:
             green = [member.name for member in scene.crew.consumers if watch.is_green(member.health)]
             noted.append(f"I8 not done {RECOVERY:.0f} s after the last fault; green: {green}")
-        state = read(self.engines.bootstrap, scene.registry, self.prefix, self.folder)
+        state = self._read(scene)
         state.events, state.noted, state.sizes = self.plan.events(), noted, self._watch.peaks
         state.restored, state.deleted = bool(scene.restores), list(scene.deleted)
         self.outcome.events, self.outcome.results = len(state.orders), len(state.results)
         self.outcome.samples = self._watch.samples
         return state
+
+    def _read(self, scene: Scene) -> State:
+        """All that there is. Brokers that have just come back may still be choosing leaders and coordinators."""
+        until = time.monotonic() + 30
+        while True:
+            try:
+                return read(self.engines.bootstrap, scene.registry, self.prefix, self.folder)
+            except KafkaException:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
 
     def _forget(self) -> None:
         """Delete the run's topics: hundreds of runs share the brokers."""
