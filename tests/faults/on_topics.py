@@ -24,7 +24,8 @@ __all__ = ["FAULTS"]
 
 def _expired(scene: Scene, _: int, seconds: float) -> None:
     """Nothing can be stored for a while, and retention deletes what has come meanwhile."""
-    _begun(scene)
+    if not _begun(scene):
+        return
     scene.before_database.refuse()
     try:
         time.sleep(1 + seconds)
@@ -44,7 +45,8 @@ def _expired(scene: Scene, _: int, seconds: float) -> None:
 
 def _made_anew(scene: Scene, _: int, seconds: float) -> None:
     """The topic is deleted, with what nobody has stored yet, and made again."""
-    _begun(scene)
+    if not _begun(scene):
+        return
     topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
     scene.before_database.refuse()
     try:
@@ -95,16 +97,18 @@ def _rests(store: Member) -> bool:
     return False
 
 
-def _begun(scene: Scene) -> None:
+def _begun(scene: Scene) -> bool:
     """Wait until the group stands somewhere: what goes before nobody was to read, and is in no gap."""
     until = time.monotonic() + 10
     while time.monotonic() < until:
         try:
             if Position.objects.count() >= 3:
-                return
+                return True
         except (DatabaseError, InterfaceError):  # another fault has it
             connection.close()
         time.sleep(0.1)
+    scene.crew.note("nobody has begun to read: nothing is deleted")
+    return False
 
 
 def _make(scene: Scene, topic: str, patience: float) -> None:
