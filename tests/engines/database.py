@@ -111,14 +111,15 @@ def _lacks_driver() -> str:
 def _native_mariadb() -> Iterator[Database]:
     user = _account("mysql")
     with _folder(user) as folder:
-        data = f"--datadir={folder / 'data'}"
-        _run([_find("mariadb-install-db"), "--no-defaults", data, "--auth-root-authentication-method=normal",
+        # a server that starts deletes temporary tables of whoever shares its folder for them
+        data = [f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
+        _run([_find("mariadb-install-db"), "--no-defaults", *data, "--auth-root-authentication-method=normal",
               "--skip-test-db"], user)  # fmt: skip
         (port,) = free_ports(1)
         socket = folder / "socket"
         server = Server(
             "MariaDB",
-            [_find("mariadbd"), "--no-defaults", data, f"--port={port}", f"--bind-address={LOOPBACK}",
+            [_find("mariadbd"), "--no-defaults", *data, f"--port={port}", f"--bind-address={LOOPBACK}",
              f"--socket={socket}", f"--pid-file={folder / 'pid'}", "--character-set-server=utf8mb4",
              "--innodb-buffer-pool-size=256M", "--max-connections=100"],
             ready=lambda: _answers([_find("mariadb-admin"), "--no-defaults", f"--socket={socket}", "-uroot", "ping"]),

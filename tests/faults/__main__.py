@@ -89,7 +89,7 @@ def _parsed(arguments: list[str], known: list[str]) -> argparse.Namespace:
         epilog=f"exit codes: {' '.join((main.__doc__ or '').split()[2:])}",
     )  # fmt: skip
     parser.add_argument("--runs", type=_positive, default=5, help="how many, of as many seeds (default 5)")
-    parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
+    parser.add_argument("--seed", type=_positive, default=1, help="the first seed (default 1)")
     parser.add_argument("--labs", type=_positive, default=1, help="how many runs at a time (default 1)")
     parser.add_argument("--orders", type=_positive, default=30, help="orders of a run (default 30)")
     parser.add_argument("--kinds", default="", help="these faults alone, by their names with commas between them")
@@ -109,8 +109,9 @@ def _parsed(arguments: list[str], known: list[str]) -> argparse.Namespace:
         if said.bug not in BUGS:
             parser.error("no such bug; there are:\n  " + "\n  ".join(BUGS))
     said.kinds = tuple(kind.strip() for kind in said.kinds.split(",") if kind.strip())
-    if said.log is not None and not said.log.parent.is_dir():
-        parser.error(f"--log: there is no folder {said.log.parent}")
+    for name, file in (("--log", said.log), ("--report", said.report)):
+        if file is not None and not file.parent.is_dir():
+            parser.error(f"{name}: there is no folder {file.parent}")
     if unknown := set(said.kinds) - set(known):
         parser.error(f"no faults: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return said
@@ -126,7 +127,8 @@ def told(outcome: Outcome, wanted: Wanted) -> str:
     """A run in words; a failed one with its evidence and the command that makes it again."""
     if not outcome.violations:
         return str(outcome)
-    return f"{outcome}\n  evidence: {outcome.folder}\n  again: {again(outcome.plan.seed, wanted)}"
+    kept = f"\n  evidence: {outcome.folder}" if outcome.folder is not None else ""
+    return f"{outcome}{kept}\n  again: {again(outcome.plan.seed, wanted)}"
 
 
 def again(seed: int, wanted: Wanted) -> str:

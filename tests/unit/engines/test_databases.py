@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -48,6 +49,15 @@ def test_servers_isolate_as_the_platform_does(database: TestDatabase) -> None:
     with connection.cursor() as cursor:
         cursor.execute(questions[database.kind])
         assert cursor.fetchone()[0].lower().replace("-", " ") == "read committed"
+
+
+def test_servers_side_by_side_share_no_folder_for_temporary_tables(mariadb: TestDatabase) -> None:
+    if not isinstance(mariadb.server, Server):
+        pytest.skip("the server was not started by us on this machine")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@tmpdir, @@datadir")
+        temporary, data = map(Path, cursor.fetchone())
+    assert data.is_relative_to(temporary)
 
 
 @pytest.mark.django_db
