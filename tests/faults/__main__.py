@@ -61,6 +61,7 @@ def main(arguments: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the engines are to end with us
     try:
+        say("the engines are got ready; the first time on a machine this takes minutes")
         ready()
         for outcome in runs(range(said.seed, said.seed + said.runs), said.labs, wanted, say):
             lines.append(campaign.line(outcome))

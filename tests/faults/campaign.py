@@ -26,6 +26,7 @@ def line(outcome: Outcome) -> dict[str, Any]:
         "seed": plan.seed, "commit": COMMIT, "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "database": plan.database, "faults": [fault.kind for fault in plan.faults], "fresh": outcome.fresh,
         "kills": outcome.kills, "messages": outcome.events, "results": outcome.results, "samples": outcome.samples,
+        "probes": outcome.probes,
         "seconds": round(outcome.seconds, 1), "settled": round(outcome.settled, 1), "cpu": round(outcome.cpu, 1),
         "violations": {name: said[:3] for name, said in outcome.violations.items()},
     }  # fmt: skip
@@ -41,6 +42,7 @@ def total(lines: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "faults": kinds.total(), "kills": sum(each["kills"] for each in kept),
         "messages": sum(each["messages"] for each in kept), "results": sum(each["results"] for each in kept),
         "offset samples": sum(each["samples"] for each in kept),
+        "health probes": sum(each.get("probes", 0) for each in kept),  # not in the first logs
         "runs with every process started from nothing": sum(each["fresh"] for each in kept),
         "seconds per run": round(sum(each["seconds"] for each in kept) / number, 1),
         "processor seconds per run": round(sum(each["cpu"] for each in kept) / number, 1),

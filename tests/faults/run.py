@@ -47,6 +47,7 @@ class Outcome:
     events: int = 0
     results: int = 0
     samples: int = 0
+    probes: int = 0  # of health files while their processes could not get on
     fresh: bool = False  # every process began from nothing
     cpu: float = 0.0  # seconds of processor time, of everything that runs in the laboratory
     folder: Path | None = None  # evidence
@@ -229,7 +230,7 @@ class Run:
         state.events, state.noted, state.sizes = self.plan.events(), noted, self._watch.peaks
         state.restored, state.deleted = bool(scene.restores), list(scene.deleted)
         self.outcome.events, self.outcome.results = len(state.orders), len(state.results)
-        self.outcome.samples = self._watch.samples
+        self.outcome.samples, self.outcome.probes = self._watch.samples, self._watch.probes
         return state
 
     def _read(self, scene: Scene) -> State:
