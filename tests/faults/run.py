@@ -200,15 +200,15 @@ class Run:
     def _is_done(self, scene: Scene) -> bool:
         try:
             self._person.look()
-            if not all(store.over for store in scene.crew.stores):
+            # what failed and waits for its next attempt is asked for now, as a person would
+            Inbox.objects.filter(attempts__gt=0, due_at__gt=timezone.now()).update(due_at=timezone.now())
+            if not all(store.over for store in scene.crew.stores) or _is_pending():  # the cheap questions first
                 return False
             # in the order in which a message goes: who looks from the other end misses what moves on meanwhile
             wanted = ends(self.engines.bootstrap, topics.full_topic(topics.ORDER_TOPIC, self.prefix))
             stands = dict(Position.objects.values_list("partition", "offset"))
             read = all(stands.get(partition, 0) == end for (_, partition), end in wanted.items())
-            # what failed and waits for its next attempt is asked for now, as a person would
-            Inbox.objects.filter(attempts__gt=0, due_at__gt=timezone.now()).update(due_at=timezone.now())
-            if Inbox.objects.filter(due_at__isnull=False).exists() or OutboxBatch.objects.exists():
+            if _is_pending():
                 return False
             green = all(watch.is_green(member.health) for member in scene.crew.consumers)
             return green and read and not self._person.redrive()
@@ -256,6 +256,11 @@ class Run:
         for name, said in self.outcome.violations.items():
             lines += ["", name, *(f"  {each}" for each in said)]
         (self.folder / "run.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _is_pending() -> bool:
+    """Something waits to be handled, or to be sent."""
+    return Inbox.objects.filter(due_at__isnull=False).exists() or OutboxBatch.objects.exists()
 
 
 def one(engines: Engines, plan: Plan, evidence: Path, bug: str = "", fresh: bool = False) -> Outcome:
