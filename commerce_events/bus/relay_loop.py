@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from commerce_events.bus import clients
+from commerce_events import topics
+from commerce_events.bus import clients, kafka
 from commerce_events.bus.codec import Encoder
 from commerce_events.bus.failures import summary
 from commerce_events.bus.guard import RELAY_LEASE
@@ -35,12 +36,28 @@ class RelayLoop:
     def run(self) -> None:
         """Publish, until the run ends, and then what is left."""
         try:
-            while not self.state.stopping.is_set():
-                if not self.state.patiently("relay", self.once):
-                    break
-            self._last()
+            if self.state.patiently("relay", self._let_in):
+                while not self.state.stopping.is_set():
+                    self.state.patiently("relay", self.once)
+                self._last()
         finally:
             self.relay.close()
+
+    def _let_in(self) -> None:
+        """Ask the broker anything before the first round: whom it does not let in would wait for ever.
+
+        Afterwards a refusal is waited for, as an outage is: nothing is lost meanwhile.
+
+        Raises:
+            OperatorError: it refuses our login or certificate.
+        """
+        troubles, settings = kafka.Troubles(), self.state.settings
+        client = clients.onlooker(settings, troubles)
+        try:
+            with troubles.explained(client):
+                kafka.partitions(client, settings.full_topic(topics.FULFILLMENT_TOPIC))
+        finally:
+            kafka.close(client)
 
     def once(self) -> None:
         """One round."""

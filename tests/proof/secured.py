@@ -37,6 +37,9 @@ PREFIX = "prod"
 GROUP = "commerce-events"
 ORDERS, RESULTS = (f"{PREFIX}-{topic}" for topic in (topics.ORDER_TOPIC, topics.FULFILLMENT_TOPIC))
 CONSUME = ("consume_commerce_events", "--from", "earliest", "--until-idle")
+#: The relay of a site that handles nothing, and the settings of such a one.
+RELAY = ("consume_commerce_events", "--only", "relay", "--skip-checks")
+HANDLES_NOTHING: dict[str, Any] = {"HANDLERS": [], "TOPICS": []}
 #: The ACLs of docs/how-tos/secure-kafka.rst.
 STORE = [("topic", ORDERS, "WRITE"), ("topic", RESULTS, "READ")]
 LMS = [("topic", ORDERS, "READ"), ("group", GROUP, "READ"), ("topic", RESULTS, "WRITE"), ("topic", RESULTS, "READ")]

@@ -21,7 +21,19 @@ from commerce_events.testing import builders
 from tests.engines.broker import Broker
 from tests.engines.processes import Processes
 from tests.proof import secured
-from tests.proof.secured import CONSUME, GROUP, LMS, LOGINS, ORDERS, PREFIX, RESULTS, STORE, Secured
+from tests.proof.secured import (
+    CONSUME,
+    GROUP,
+    HANDLES_NOTHING,
+    LMS,
+    LOGINS,
+    ORDERS,
+    PREFIX,
+    RELAY,
+    RESULTS,
+    STORE,
+    Secured,
+)
 
 #: The topic of a second store.
 THEIRS = f"{PREFIX}-other-{topics.ORDER_TOPIC}"
@@ -165,5 +177,5 @@ def test_whoever_is_not_let_in_hears_why(kafka: Secured, broker: Broker, lms: Pr
     assert ended.returncode == 3 and "Group authorization failed" in ended.stderr
 
     wrong = {**settings, "KAFKA": {**kafka.kafka("nobody"), "sasl.password": "wrong"}}
-    ended = lms.manage(*CONSUME, settings=wrong)
-    assert ended.returncode == 3 and "Invalid username or password" in ended.stderr
+    for ended in (lms.manage(*CONSUME, settings=wrong), lms.manage(*RELAY, settings={**wrong, **HANDLES_NOTHING})):
+        assert ended.returncode == 3 and "Invalid username or password" in ended.stderr

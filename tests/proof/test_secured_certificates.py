@@ -18,7 +18,7 @@ from tests.engines.broker import Broker
 from tests.engines.certificates import Authority
 from tests.engines.processes import Processes
 from tests.proof import secured
-from tests.proof.secured import CONSUME, GROUP, LMS, ORDERS, PREFIX, STORE, Secured
+from tests.proof.secured import CONSUME, GROUP, HANDLES_NOTHING, LMS, ORDERS, PREFIX, RELAY, STORE, Secured
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("mvn") is None, reason="needs Java and Maven")]
 
@@ -88,6 +88,7 @@ def test_without_the_right_certificate_nobody_gets_in_and_hears_why(
     flags = {"trigger": ["order.paid"], "listen": ["--until-idle", "1"]}
     ended = [secured.cli(kafka.mutual, broker, [name, *flags.get(name, [])], settings, None) for name in commands]
     ended.append(lms.manage(*CONSUME, settings={"KAFKA": settings, "CONSUMER_GROUP": GROUP}))
+    ended.append(lms.manage(*RELAY, settings={"KAFKA": settings, **HANDLES_NOTHING}))
     for each in ended:
         said = each.stdout + each.stderr
         assert each.returncode == 3, said
