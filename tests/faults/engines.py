@@ -14,6 +14,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from confluent_kafka.admin import AdminClient
+from django.db import connection
 
 from commerce_events.bus.embedded.jars import Jars, jars
 from commerce_events.bus.embedded.native import REGISTRY_PATH, ApicurioRegistry, KafkaBroker, cluster
@@ -22,7 +23,7 @@ from commerce_events.exceptions import OperatorError
 from tests.engines.database import Database, mariadb, postgresql
 from tests.engines.find import Search
 from tests.engines.proxy import Proxy
-from tests.engines.schema import Schemas
+from tests.engines.schema import Schemas, pointed_at
 from tests.faults.nursery import POSSIBLE, Zygote
 from tests.proof.cutter import CommitCutter
 
@@ -146,7 +147,8 @@ class Engines:
         straight = self.schemas.of(kind, self.databases[kind]).url
         url = urlsplit(straight)
         proxy = CommitCutter(f"{url.hostname}:{url.port}", seed)
-        return proxy, url._replace(netloc=f"{url.username}@{proxy.address}").geturl(), straight
+        user = _ordinary(straight) if kind == "mariadb" else url.username
+        return proxy, url._replace(netloc=f"{user}@{proxy.address}").geturl(), straight
 
     def heal(self) -> None:
         """Every server runs, every proxy lets pass."""
@@ -163,3 +165,12 @@ class Engines:
             if isinstance(server, Server):
                 server.resume()
                 server.wait()
+
+
+def _ordinary(straight: str) -> str:
+    """A user of MariaDB for the processes of a run: ``read_only`` does not stop root."""
+    with pointed_at(straight), connection.cursor() as cursor:
+        for user in ("site", "site@localhost"):  # who comes from here would be nobody else
+            cursor.execute(f"CREATE USER IF NOT EXISTS {user}")
+            cursor.execute(f"GRANT ALL ON {connection.ops.quote_name(urlsplit(straight).path[1:])}.* TO {user}")
+    return "site"

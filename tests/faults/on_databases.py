@@ -64,20 +64,28 @@ def _end_sessions(kind: str) -> None:
 # --- writes that are not taken
 
 
-def _database_frozen(scene: Scene, _: int, seconds: float) -> None:
-    """No write is taken: PostgreSQL refuses it, MariaDB has it wait."""
+def _database_frozen(scene: Scene, which: int, seconds: float) -> None:
+    """No write is taken: PostgreSQL refuses it, MariaDB has it wait or refuses it."""
     try:
         with connection.cursor() as cursor:
             if scene.kind == "mariadb":
-                cursor.execute("FLUSH TABLES WITH READ LOCK")
+                freeze, melt = _FROZEN[which % len(_FROZEN)]
+                cursor.execute(freeze)
                 time.sleep(seconds)
-                cursor.execute("UNLOCK TABLES")
+                cursor.execute(melt)
             else:
                 _configure("default_transaction_read_only", "on")
                 time.sleep(seconds)
                 thaw(scene.kind)
     except DatabaseError:  # another fault has it; the run thaws it at its end
         connection.close()
+
+
+#: MariaDB: how it is frozen, and how it thaws.
+_FROZEN = (
+    ("FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES"),
+    ("SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0"),
+)
 
 
 def _configure(name: str, value: str) -> None:
@@ -88,9 +96,12 @@ def _configure(name: str, value: str) -> None:
 
 
 def thaw(kind: str) -> None:
-    """Writes are taken again. PostgreSQL remembers it over a crash."""
+    """Writes are taken again. PostgreSQL remembers over a crash that they are not, MariaDB until one."""
     if kind == "postgresql":
         _configure("default_transaction_read_only", "")
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("SET GLOBAL read_only = 0")
 
 
 def _disk_full(scene: Scene, _: int, seconds: float) -> None:
