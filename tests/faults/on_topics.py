@@ -68,13 +68,13 @@ def _made_anew(scene: Scene, _: int, seconds: float) -> None:
 
 
 @contextmanager
-def _between_sales(scene: Scene) -> Iterator[bool]:
+def _between_sales(scene: Scene, patience: float = 6.0) -> Iterator[bool]:
     """Stores stand still, and none is started again. True if none of them waits for a broker's word: whatever they
     were told is stored then stands on the topic, and nothing else will come to.
     """
     with scene.crew._lock:
         stores = scene.crew.stores
-        until = time.monotonic() + 6
+        until = time.monotonic() + patience
         try:
             while not (at_rest := all(map(_rests, stores))) and time.monotonic() < until:
                 time.sleep(0.05)
