@@ -135,7 +135,10 @@ class StoreClient:
         Raises:
             TransientError: it was not acknowledged in time.
         """
-        left = self._producer.flush(self.timeout)
+        try:
+            left = self._producer.flush(self.timeout)
+        except KafkaException as error:
+            raise TransientError(f"not acknowledged by the broker: {error.args[0].str()}") from error
         if left:
             raise TransientError(f"{left} messages were not acknowledged by the broker")
 
@@ -145,7 +148,7 @@ class StoreClient:
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
         try:
             self.close()
-        except (TransientError, KafkaException):
+        except TransientError:
             if kind is None:
                 raise
 
@@ -161,13 +164,13 @@ class StoreClient:
                 topic, key=key, value=value, headers=headers,  # type: ignore[arg-type]
                 on_delivery=lambda error, message: reports.append((error, message)),
             )  # fmt: skip
+            deadline = time.monotonic() + self.timeout + 1
+            while not reports and time.monotonic() < deadline:
+                producer.poll(0.05)
         except BufferError:
             raise TransientError("the queue of the Kafka client is full: the broker takes nothing") from None
-        except KafkaException as error:
+        except KafkaException as error:  # what makes a producer useless is raised by any call, and may come first
             raise self._failure(error.args[0], topic) from error
-        deadline = time.monotonic() + self.timeout + 1
-        while not reports and time.monotonic() < deadline:
-            producer.poll(0.05)
         if not reports:
             raise TransientError("not acknowledged by the broker: no answer in time")
         failed, message = reports[0]
@@ -176,7 +179,8 @@ class StoreClient:
         return Placed(topic, message.partition(), message.offset())
 
     def _failure(self, error: KafkaError, topic: str) -> CommerceEventsError:
-        if error.fatal():  # an idempotent producer that lost its place never sends again; the next call has a new one
+        # an idempotent producer that lost its place never sends again; the next call has a new one
+        if error.fatal() or error.code() == KafkaError._FATAL:
             self._producer = self._connected()
         if error.code() in _TOO_LARGE:
             return ContractError(f"larger than the broker takes: {error.str()}", hint="Ask for max.message.bytes.")

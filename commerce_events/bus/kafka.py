@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from operator import methodcaller
@@ -37,7 +37,8 @@ REFUSALS = {
     KafkaError._UNKNOWN_TOPIC: _NO_TOPIC,
     KafkaError.TOPIC_AUTHORIZATION_FAILED: _TOPIC,
     KafkaError.GROUP_AUTHORIZATION_FAILED: _TOPIC,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "This user needs the right IdempotentWrite on the cluster.",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "This user needs Write on the topic, or IdempotentWrite on the cluster: "
+    "docs/how-tos/secure-kafka.rst.",
     KafkaError.SASL_AUTHENTICATION_FAILED: _LOGIN,
     KafkaError._AUTHENTICATION: _LOGIN,
     KafkaError._SSL: "Check ssl.ca.location, the certificates, and that the broker speaks TLS at this port.",
@@ -289,6 +290,13 @@ def close(client: Consumer, seconds: float = 5.0) -> bool:
     thread.start()
     thread.join(seconds)
     return not thread.is_alive()
+
+
+def discard(producer: Producer) -> None:
+    """Throw away what a producer has not sent yet; what is on its way gets a second to be answered."""
+    producer.purge()
+    with suppress(KafkaException):  # a producer that is lost raises why at every call
+        producer.flush(1)
 
 
 def send_raw(

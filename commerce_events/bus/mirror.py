@@ -15,6 +15,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from commerce_events import topics
+from commerce_events.bus import kafka
 from commerce_events.bus.dead_letters import Kept
 from commerce_events.models import DeadLetter
 
@@ -83,8 +84,7 @@ class Mirror:
             failed.append(error.args[0].str() if isinstance(error, KafkaException) else "the client's queue is full")
             left = 0
         if left:
-            producer.purge()
-            producer.flush(1)
+            kafka.discard(producer)
             failed.append("no answer from the broker in time")
         return done, failed[0] if failed else ""
 

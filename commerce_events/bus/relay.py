@@ -22,11 +22,11 @@ from itertools import takewhile
 from typing import Any
 
 import orjson
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from django.db import DatabaseError, InterfaceError, transaction
 
 from commerce_events import wire
-from commerce_events.bus import outbox
+from commerce_events.bus import kafka, outbox
 from commerce_events.bus.codec import Encoder
 from commerce_events.bus.failures import summary
 from commerce_events.bus.lease import Lease
@@ -49,6 +49,7 @@ class _Round:
     missing: dict[int, int] = field(default_factory=dict)  # batch → messages without a report
     failed: dict[int, str] = field(default_factory=dict)  # batch → first error
     offsets: dict[str, dict[str, int]] = field(default_factory=dict)
+    lost: str = ""  # why the producer is good for nothing any more
 
     def report(self, batch: int) -> Report:
         def on_delivery(error: Any, message: Any) -> None:
@@ -133,10 +134,13 @@ class Relay:
         producer = self._producer = self._producer or self.new_producer()
         for message in messages:
             round_.missing[message.batch_id] += 1
-        if all(self._queued(producer, item, reports, round_, deadline) for item in framed):
-            while any(round_.missing.values()) and not round_.failed and time.monotonic() < deadline:
-                producer.poll(min(0.05, max(0.0, deadline - time.monotonic())))
-        if any(round_.missing.values()):
+        try:
+            if all(self._queued(producer, item, reports, round_, deadline) for item in framed):
+                while any(round_.missing.values()) and not round_.failed and time.monotonic() < deadline:
+                    producer.poll(min(0.05, max(0.0, deadline - time.monotonic())))
+        except KafkaException as error:  # an idempotent producer that lost its place raises it, and never sends again
+            round_.lost = error.args[0].str()
+        if round_.lost or any(round_.missing.values()):
             self._give_up(producer, round_)
         # What was acknowledged behind a batch that was not comes again behind it: the last word on a key stays last.
         done = takewhile(lambda batch: not round_.missing[batch], batch_ids)
@@ -161,13 +165,10 @@ class Relay:
 
     def _give_up(self, producer: Producer, round_: _Round) -> None:
         """Throw the queue away before anything in it can overtake what failed; a new producer starts clean."""
-        producer.purge()
-        producer.flush(1)
+        kafka.discard(producer)
         self._producer = None
-        log.warning(
-            "publishing stopped, %d messages not acknowledged: %s",
-            sum(round_.missing.values()), next(iter(round_.failed.values()), "no answer from the broker in time"),
-        )  # fmt: skip
+        why = round_.lost or next(iter(round_.failed.values()), "no answer from the broker in time")
+        log.warning("publishing stopped, %d messages not acknowledged: %s", sum(round_.missing.values()), why)
 
     def _message(self, message: outbox.Pending) -> tuple[str, bytes, list[tuple[str, str | bytes | None]]]:
         topic = self.full_topic(message.topic)
@@ -181,8 +182,7 @@ class Relay:
     def close(self) -> None:
         """Deliver nothing more and give the lease back. Where the database does not take it, it runs out by itself."""
         if self._producer is not None:
-            self._producer.purge()
-            self._producer.flush(1)
+            kafka.discard(self._producer)
             self._producer = None
         try:
             self.lease.release()

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from confluent_kafka import KafkaError, KafkaException
+
 
 @dataclass
 class Delivered:
@@ -34,6 +36,7 @@ class Broker:
     room: float = float("inf")
     too_large: Callable[[bytes], bool] = lambda value: False
     refuses: Callable[[bytes], bool] = lambda value: False
+    loses: Callable[[bytes], bool] = lambda value: False  # with this message the producer loses its place
     log: list[Delivered] = field(default_factory=list)
     producers: list[Producer] = field(default_factory=list)
 
@@ -49,18 +52,23 @@ class Producer:
         self.broker = broker
         self.queue: list[tuple[Delivered, Callable[[Any, Any], None]]] = []
         self.given: list[bytes] = []
+        self.lost = False
 
     def produce(self, topic: str, key: bytes, value: bytes, headers: Any, on_delivery: Any) -> None:
+        self._raise_if_lost()
         if len(self.queue) >= self.broker.room or self.broker.too_large(value):
             raise BufferError("Local: Queue full")
         self.given.append(value)
         self.queue.append((Delivered(topic, key, value, headers, -1), on_delivery))
 
     def poll(self, timeout: float) -> int:
+        self._raise_if_lost()
         served = 0
         while self.queue and self.broker.takes >= 1:
             message, report = self.queue.pop(0)
             served += 1
+            self.lost = self.broker.loses(message.value)
+            self._raise_if_lost()
             if self.broker.refuses(message.value):
                 report("the broker refuses", message)
                 continue
@@ -76,3 +84,7 @@ class Producer:
     def flush(self, timeout: float) -> int:
         self.poll(timeout)
         return len(self.queue)
+
+    def _raise_if_lost(self) -> None:
+        if self.lost:
+            raise KafkaException(KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "the place is lost", True))

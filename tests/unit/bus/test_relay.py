@@ -120,6 +120,19 @@ def test_a_refused_message_is_not_overtaken_by_later_ones_of_a_later_round(datab
     assert [name for name, _ in sorted(last.items(), key=lambda item: item[1])] == ["a1", "a2", "a3", "a4"]
 
 
+def test_a_producer_that_lost_its_place_is_replaced(database: TestDatabase) -> None:
+    """The Kafka client raises that from whatever is called next, and such a producer never sends again."""
+    place = ["a2"]
+    broker = Broker(loses=lambda value: bool(place) and word(value) == place[0] and bool(place.pop()))
+    site = Site(broker)
+    site.write("a1", "a2", "a3")
+    with pytest.raises(TransientError):
+        site.relay.run()
+    site.until_done()
+    assert site.sent == ["a1", "a1", "a2", "a3"]
+    assert len(broker.producers) == 2
+
+
 def test_nothing_is_handed_over_behind_a_message_that_found_no_room(database: TestDatabase) -> None:
     broker = Broker(takes=0, too_large=lambda value: word(value) == "b")
     site = Site(broker)

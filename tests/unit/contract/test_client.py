@@ -23,6 +23,7 @@ from commerce_events.contract import examples
 from commerce_events.data import LearnerData, OrderData, OrderLineData
 from commerce_events.exceptions import ContractError, OperatorError, TransientError
 from commerce_events.registry import Registry
+from tests.unit.bus.brokers import Broker
 
 ORDER = OrderData(
     source="shop", order_id="1042", order_key="shop:1042", order_number="1042", revision=0,
@@ -213,3 +214,36 @@ def test_the_program_in_the_docs_publishes(broker: Any, prefix: str) -> None:
     found = re.fullmatch(r"(.+)\[(\d+)\]@(\d+)\n", done.stdout)
     assert found is not None
     assert message_at(broker, Placed(found[1], int(found[2]), int(found[3]))).key() == b"shop:77"
+
+
+class Losing(StoreClient):
+    """Its producers are of a broker with a state."""
+
+    def __init__(self, brokers: Broker) -> None:
+        self.brokers = brokers
+        super().__init__("127.0.0.1:9", "http://127.0.0.1:9")
+
+    def _connected(self) -> Any:
+        return self.brokers.producer()
+
+
+def test_a_producer_that_lost_its_place_is_told_and_replaced() -> None:
+    """The Kafka client raises it from whatever is called next: a store hears that it must publish again, and can."""
+    place = [b"second"]
+    with Losing(Broker(loses=lambda value: bool(place) and value == place[0] and bool(place.pop()))) as store:
+        assert store._send("orders", b"k", b"first", []).offset == 0
+        with pytest.raises(TransientError, match="the place is lost"):
+            store._send("orders", b"k", b"second", [])
+        assert store._send("orders", b"k", b"second", []).offset == 1
+
+
+def test_a_producer_that_is_lost_while_nothing_is_under_way_is_replaced_too() -> None:
+    with Losing(Broker()) as store:
+        store.brokers.producers[-1].lost = True
+        with pytest.raises(TransientError):
+            store._send("orders", b"k", b"value", [])
+        assert store._send("orders", b"k", b"value", []).topic == "orders"
+    lost = Losing(Broker())
+    lost.brokers.producers[-1].lost = True
+    with pytest.raises(TransientError, match="the place is lost"):
+        lost.close()
