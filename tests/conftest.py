@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 
 from tests.engines.broker import Broker
@@ -17,6 +18,12 @@ from tests.engines.find import Search
 from tests.engines.processes import Processes
 from tests.engines.proxy import Proxy
 from tests.engines.schema import Schemas, TestDatabase, pointed_at
+
+# How long an example takes says something about the machine that runs it, and nothing about the code.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 PARTITIONS = 3
 SEARCHES: dict[str, Search[Any]] = {

@@ -99,7 +99,9 @@ def play(said: list[dict[str, Any]], arriving: list[dict[str, Any]], size: int) 
         assert waiting() == unanswered(said)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(SAID, min_size=1, max_size=8), st.data())
 def test_the_tables_say_what_a_plain_reading_says(
     sqlite: Any, store: None, drawn: list[Any], data: st.DataObject
