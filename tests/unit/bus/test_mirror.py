@@ -38,10 +38,11 @@ class Site:
         """Every message of the mirror topic."""
         topic = f"{self.prefix}-{topics.DEAD_LETTER_TOPIC}"
         client = Consumer({"bootstrap.servers": self.broker.bootstrap, "group.id": "t", "enable.auto.commit": False})
-        client.assign([TopicPartition(topic, partition, 0) for partition in range(3)])
-        found = []
-        while (message := client.poll(2)) is not None:
-            found.append(message)
+        partitions = [TopicPartition(topic, partition, 0) for partition in range(3)]
+        client.assign(partitions)
+        count = sum(client.get_watermark_offsets(partition, timeout=10)[1] for partition in partitions)
+        found = client.consume(count, 20)
+        assert len(found) == count and not any(message.error() for message in found)
         kafka.close(client)
         return found
 
