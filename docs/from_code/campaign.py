@@ -29,8 +29,8 @@ def _sum(kept: dict[str, Any]) -> str:
         f"runs**, **{kept['kills']:,} kills** (SIGKILL of a living process), {kept['faults']:,} faults of "
         f"{len(kept['kinds'])} kinds, {kept['messages']:,} messages, {kept['results']:,} results, "
         f"{kept['offset samples']:,} comparisons of offsets with positions, "
-        f"{kept['health probes']:,} health files of processes that could not get on (the first 250 runs did not count "
-        "them). In "
+        f"{kept['health probes']:,} health files read of processes that could not get on (in the "
+        f"{kept['runs that counted health probes']} runs that counted them). In "
         f"{kept['runs with every process started from nothing']} runs every process was started from nothing, in the "
         f"others forked. A run took {kept['seconds per run']} s and {kept['processor seconds per run']} s of "
         f"processors, everything in the laboratory counted, three laboratories at a time on {kept['machine']}, beside "
@@ -46,7 +46,7 @@ def _commit(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _found(row: dict[str, Any], cause: dict[str, Any] | None) -> tuple[str, ...]:
-    told = (cause["where"], cause["cause"], f"``{cause['mended']}``" if cause["mended"] else "later") if cause else (
+    told = (cause["where"], cause["cause"], f"``{cause['mended']}``" if cause["mended"] else "not yet") if cause else (
         "not known yet", "not known yet", ""
     )  # fmt: skip
     return str(row["seed"]), f"``{row['commit']}``", "; ".join(row["violations"]), *told

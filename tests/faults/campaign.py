@@ -42,7 +42,8 @@ def total(lines: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "faults": kinds.total(), "kills": sum(each["kills"] for each in kept),
         "messages": sum(each["messages"] for each in kept), "results": sum(each["results"] for each in kept),
         "offset samples": sum(each["samples"] for each in kept),
-        "health probes": sum(each.get("probes", 0) for each in kept),  # not in the first logs
+        "health probes": sum(each.get("probes", 0) for each in kept),
+        "runs that counted health probes": sum("probes" in each for each in kept),  # the first ones did not
         "runs with every process started from nothing": sum(each["fresh"] for each in kept),
         "seconds per run": round(sum(each["seconds"] for each in kept) / number, 1),
         "processor seconds per run": round(sum(each["cpu"] for each in kept) / number, 1),
