@@ -23,8 +23,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from commerce_events import topics, wire
 from commerce_events.avsc import known
-from commerce_events.bus.kafka import Troubles, made, remedy
+from commerce_events.bus.kafka import made
 from commerce_events.bus.partitions import partition_of
+from commerce_events.bus.refusals import Troubles, remedy
 from commerce_events.bus.seldom import log
 from commerce_events.data import OrderData, RefundData
 from commerce_events.exceptions import CommerceEventsError, ContractError, OperatorError, TransientError

@@ -11,7 +11,7 @@ import confluent_kafka
 from confluent_kafka import Consumer, KafkaException
 
 from commerce_events import topics, wire
-from commerce_events.bus import kafka
+from commerce_events.bus import kafka, refusals
 from commerce_events.bus.breaker import BREAKER_OPEN
 from commerce_events.bus.types import FAILURE, OK, WARNING, Finding, Handler
 from commerce_events.exceptions import CommerceEventsError, OperatorError
@@ -49,7 +49,7 @@ def packages() -> Iterator[Finding]:
 
 def broker(config: dict[str, Any], prefix: str) -> Iterator[Finding]:
     """The broker answers, and the topics are what the contract says."""
-    troubles = kafka.Troubles()
+    troubles = refusals.Troubles()
     asking = {
         **config, "group.id": "commerce-events-doctor", "socket.connection.setup.timeout.ms": 5000,
         "error_cb": troubles,
@@ -66,7 +66,7 @@ def broker(config: dict[str, Any], prefix: str) -> Iterator[Finding]:
             client.poll(0)  # hands over what was heard meanwhile
             if troubles.refusal is not None:
                 yield Finding(
-                    "broker", FAILURE, f"refuses: {troubles.refusal.str()}", kafka.remedy(troubles.refusal)
+                    "broker", FAILURE, f"refuses: {troubles.refusal.str()}", refusals.remedy(troubles.refusal)
                 )
                 return
             yield Finding(

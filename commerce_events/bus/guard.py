@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from commerce_events import identity, topics, wire
-from commerce_events.bus import clients, ids, inbox, kafka, positions
+from commerce_events.bus import clients, ids, inbox, kafka, positions, refusals
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.types import RENEW, Context, FollowUp
 from commerce_events.exceptions import ContractError, OperatorError, TransientError
@@ -66,7 +66,7 @@ class Guard:
         installation(self.settings.installation)  # whose database is this?
         if not self.settings.handlers:
             return False
-        troubles = kafka.Troubles()
+        troubles = refusals.Troubles()
         client = clients.onlooker(self.settings, troubles)
         try:
             with troubles.explained(client):

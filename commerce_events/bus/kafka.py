@@ -5,11 +5,10 @@ Every question has a timeout, and an answer that does not come is a ``TransientE
 
 from __future__ import annotations
 
-import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from operator import methodcaller
@@ -20,62 +19,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from commerce_events.bus.access import without_secrets
+from commerce_events.bus.refusals import REFUSALS
 from commerce_events.exceptions import ContractError, OperatorError, TransientError
 
 TIMEOUT = 10.0
-
-_NO_TOPIC = "Is the prefix right, were the topics created, and may this user see them? `commerce-events doctor` looks."
-_LOGIN = "Check user, password and sasl.mechanism; docs/how-tos/secure-kafka.rst says how a login is given."
-_CERTIFICATE = (
-    "The broker does not take our certificate, or wants one. Check ssl.certificate.location and ssl.key.location, that "
-    "it has not expired, and that the broker trusts whoever signed it: docs/how-tos/secure-kafka.rst."
-)
-_TOPIC = "This user's ACLs are missing: docs/how-tos/secure-kafka.rst lists those of a store and of an LMS."
-#: What no waiting heals, and what to do about it.
-REFUSALS = {
-    KafkaError.UNKNOWN_TOPIC_OR_PART: _NO_TOPIC,
-    KafkaError._UNKNOWN_TOPIC: _NO_TOPIC,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: _TOPIC,
-    KafkaError.GROUP_AUTHORIZATION_FAILED: _TOPIC,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "This user needs Write on the topic, or IdempotentWrite on the cluster: "
-    "docs/how-tos/secure-kafka.rst.",
-    KafkaError.SASL_AUTHENTICATION_FAILED: _LOGIN,
-    KafkaError._AUTHENTICATION: _LOGIN,
-    KafkaError._SSL: "Check ssl.ca.location, the certificates, and that the broker speaks TLS at this port.",
-}
-#: Alerts of TLS about a certificate, or none. They come after the handshake, and librdkafka takes them for a lost
-#: connection.
-_ALERTS = re.compile(r"SSL alert number (4[0-9]|51|70|116)\b")
-
-
-def remedy(error: KafkaError) -> str:
-    """What to do about an error that no waiting heals; empty for every other one."""
-    if error.code() == KafkaError._TRANSPORT and _ALERTS.search(error.str()):
-        return _CERTIFICATE
-    return REFUSALS.get(error.code(), "")
-
-
-class Troubles:
-    """What a client hears beside its answers: a login that is refused shows in the answer as a timeout only."""
-
-    def __init__(self) -> None:
-        self.refusal: KafkaError | None = None
-
-    def __call__(self, error: KafkaError) -> None:
-        """For librdkafka's ``error_cb``; what is told of all brokers afterwards says less."""
-        if remedy(error):
-            self.refusal = error
-
-    @contextmanager
-    def explained(self, client: Consumer) -> Iterator[None]:
-        """Questions that end in an ``OperatorError`` if it is a refusal why no answer came."""
-        try:
-            yield
-        except TransientError:
-            client.poll(0)  # hands over what was heard meanwhile
-            if self.refusal is None:
-                raise
-            raise OperatorError(f"the broker refuses: {self.refusal.str()}", hint=remedy(self.refusal)) from None
 
 
 class Record(Protocol):
@@ -231,7 +178,8 @@ def topic_ids(client: AdminClient, names: Iterable[str], registry_url: str = "")
             if _says(error, "_UNSUPPORTED_FEATURE", "UNSUPPORTED_VERSION"):
                 ids[name] = ""  # a broker before Apache Kafka 2.8
             elif _says(error, "TOPIC_AUTHORIZATION_FAILED"):
-                raise OperatorError(f"the broker refuses to describe topic {name}", hint=_TOPIC) from error
+                hint = REFUSALS[KafkaError.TOPIC_AUTHORIZATION_FAILED]
+                raise OperatorError(f"the broker refuses to describe topic {name}", hint=hint) from error
             elif not _says(error, "UNKNOWN_TOPIC_OR_PART"):
                 raise TransientError(f"the broker did not describe topic {name}") from error
     return ids

@@ -15,7 +15,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from commerce_events import topics, wire
-from commerce_events.bus import kafka
+from commerce_events.bus import kafka, refusals
 from commerce_events.bus.codec import WRITERS
 from commerce_events.exceptions import ContractError, OperatorError, TransientError
 from commerce_events.registry import Registry
@@ -49,7 +49,7 @@ class Reader:
         self, config: Mapping[str, Any], registry: Registry, names: Sequence[str], start: str | datetime = "latest"
     ) -> None:
         self.registry = registry
-        self._troubles = kafka.Troubles()
+        self._troubles = refusals.Troubles()
         self._next: dict[tuple[str, int], int] = {}  # where each partition was read up to
         self._writer = lru_cache(WRITERS)(self._asked_writer)
         self.client = kafka.made(Consumer, {
@@ -94,9 +94,9 @@ class Reader:
                 self._next[message.topic(), message.partition()] = message.offset() + 1
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._next[message.topic(), message.partition()] = message.offset()
-            elif kafka.remedy(error) and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+            elif refusals.remedy(error) and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 # of a group it never joins a reader need not be allowed anything
-                raise OperatorError(f"the broker refuses: {error.str()}", hint=kafka.remedy(error))
+                raise OperatorError(f"the broker refuses: {error.str()}", hint=refusals.remedy(error))
         return heard
 
     def extent(self) -> dict[tuple[str, int], tuple[int, int]]:

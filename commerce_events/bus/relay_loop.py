@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from commerce_events import topics
-from commerce_events.bus import clients, kafka
+from commerce_events.bus import clients, kafka, refusals
 from commerce_events.bus.codec import Encoder
 from commerce_events.bus.failures import summary
 from commerce_events.bus.guard import RELAY_LEASE
@@ -51,7 +51,7 @@ class RelayLoop:
         Raises:
             OperatorError: it refuses our login or certificate.
         """
-        troubles, settings = kafka.Troubles(), self.state.settings
+        troubles, settings = refusals.Troubles(), self.state.settings
         client = clients.onlooker(settings, troubles)
         try:
             with troubles.explained(client):
