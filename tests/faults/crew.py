@@ -100,6 +100,7 @@ class Crew:
         self.consumers: list[Member] = []
         self.stores: list[Member] = []
         self.neighbours: list[Member] = []  # consumers of another kind, which the same befalls
+        self.shops: list[Member] = []  # and stores of another kind
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._watch = threading.Thread(target=self._supervise, name="orchestrator", daemon=True)
@@ -107,7 +108,7 @@ class Crew:
 
     @property
     def members(self) -> list[Member]:
-        return [*self.consumers, *self.stores, *self.neighbours]
+        return [*self.consumers, *self.stores, *self.neighbours, *self.shops]
 
     @property
     def kills(self) -> int:
@@ -123,12 +124,20 @@ class Crew:
 
     def sell(self, spec: Mapping[str, Any]) -> Member:
         """A store, launched."""
-        name = f"store-{len(self.stores)}"
+        return self._seller(self.stores, f"store-{len(self.stores)}", "tests.faults.store", spec, {}, "store")
+
+    def shop(self, spec: Mapping[str, Any], environment: Mapping[str, str]) -> Member:
+        """A store of another kind, launched."""
+        name = f"shop-{len(self.shops)}"
+        return self._seller(self.shops, name, "tests.faults.stock_store", spec, environment, "django")
+
+    def _seller(
+        self, group: list[Member], name: str, module: str, spec: Mapping[str, Any], more: Mapping[str, str], kind: str
+    ) -> Member:
         file = self.folder / f"{name}.json"
         file.write_text(json.dumps(spec), encoding="utf-8")
-        environment = {**self.environment, "PYTHONPATH": str(ROOT)}
-        command = ["-m", "tests.faults.store", str(file)]
-        return self._joined(self.stores, Member(name, command, self.folder, self._maker(environment, "store"), True))
+        make = self._maker({**self.environment, "PYTHONPATH": str(ROOT), **more}, kind)
+        return self._joined(group, Member(name, ["-m", module, str(file)], self.folder, make, True))
 
     def neighbour(self, command: Sequence[str], environment: Mapping[str, str]) -> Member:
         """Another kind of consumer, launched."""

@@ -5,8 +5,7 @@ from tests.faults import on_brokers, on_databases, on_processes, on_registry, on
 from tests.faults.on_databases import thaw
 from tests.faults.scene import Deed, Scene
 
-__all__ = ["FAULTS", "Scene", "thaw"]
-
+__all__ = ["FAULTS", "Deed", "Scene", "thaw"]
 
 
 def _sold(_: Scene, __: int, ___: float) -> None:

@@ -195,18 +195,18 @@ def _poll_exceeded(scene: Scene, which: int, seconds: float) -> None:
 
 def _one_order_fails(scene: Scene, which: int, seconds: float) -> None:
     """Every write of one learner's enrollments fails, and those of the others do not."""
-    scene.cure(lambda: _mend(scene.kind))
+    scene.cure(lambda: _mend(scene))
     with suppress(*LOST):
         with connection.cursor() as cursor:
-            for statement in _SPOILED[scene.kind]:
-                cursor.execute(statement.format(table=_ENROLLMENTS, learner=which % 4 + 1))
+            for table in scene.enrollments:
+                for statement in _SPOILED[scene.kind]:
+                    cursor.execute(statement.format(table=table, learner=which % 4 + 1))
         time.sleep(2 + seconds)
-        _mend(scene.kind)
+        _mend(scene)
         return
     connection.close()
 
 
-_ENROLLMENTS = "commerce_reference_referenceenrollment"
 _FAIL = "CREATE OR REPLACE FUNCTION spoiled() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$"
 _TRIGGER = (
     "CREATE OR REPLACE TRIGGER spoiled BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW"
@@ -215,20 +215,21 @@ _TRIGGER = (
 _SPOILED = {
     "postgresql": (_FAIL, _TRIGGER),
     "mariadb": tuple(
-        f"CREATE OR REPLACE TRIGGER spoiled_{when} BEFORE {when} ON {{table}} FOR EACH ROW IF NEW.lms_user_id ="
+        f"CREATE OR REPLACE TRIGGER {{table}}_{when} BEFORE {when} ON {{table}} FOR EACH ROW IF NEW.lms_user_id ="
         " {learner} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF"
         for when in ("INSERT", "UPDATE")
     ),
 }
 
 
-def _mend(kind: str) -> None:
+def _mend(scene: Scene) -> None:
     with connection.cursor() as cursor:
-        if kind == "postgresql":
-            cursor.execute(f"DROP TRIGGER IF EXISTS spoiled ON {_ENROLLMENTS}")
-        else:
+        for table in scene.enrollments:
+            if scene.kind == "postgresql":
+                cursor.execute(f"DROP TRIGGER IF EXISTS spoiled ON {table}")
+                continue
             for when in ("INSERT", "UPDATE"):
-                cursor.execute(f"DROP TRIGGER IF EXISTS spoiled_{when}")
+                cursor.execute(f"DROP TRIGGER IF EXISTS {table}_{when}")
 
 
 # --- a restore

@@ -122,7 +122,9 @@ def _rolling(scene: Scene, _: int, __: float) -> None:
 
 
 def _store_killed(scene: Scene, which: int, _: float) -> None:
-    scene.crew.stores[which % len(scene.crew.stores)].kill()
+    for stores in (scene.crew.stores, scene.crew.shops):
+        if stores:
+            stores[which % len(stores)].kill()
 
 
 def _clock(*turns: int) -> Deed:

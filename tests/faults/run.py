@@ -6,8 +6,10 @@ import json
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from confluent_kafka import KafkaException
@@ -23,7 +25,7 @@ from tests.engines.schema import pointed_at
 from tests.faults import checkers, planter, watch
 from tests.faults.crew import Crew
 from tests.faults.engines import Engines
-from tests.faults.faults import FAULTS, Scene, thaw
+from tests.faults.faults import FAULTS, Deed, Scene, thaw
 from tests.faults.person import Person
 from tests.faults.plan import CANARY, COURSES, LEARNERS, OFFERED, SOURCES, WINDOW, Fault, Plan
 from tests.faults.state import State, dump, ends, read
@@ -68,11 +70,16 @@ class Outcome:
 class Run:
     """One run on shared engines.
 
+    Attributes:
+        faults: those that it knows, by name.
+
     Arguments:
         folder: keeps its logs.
         bug: one to plant (``planted``).
         fresh: every process begins as a program of its own; else the zygote forks it.
     """
+
+    faults: Mapping[str, Deed] = FAULTS
 
     def __init__(self, engines: Engines, plan: Plan, folder: Path, bug: str = "", fresh: bool = False) -> None:
         self.engines, self.plan, self.folder, self.bug = engines, plan, folder, bug
@@ -152,8 +159,7 @@ class Run:
             "begin": time.time() + 0.5, "bootstrap": self.engines.proxied, "prefix": self.prefix,
             "registry": scene.crew.environment["COMMERCE_EVENTS_TEST_REGISTRY"],
         }  # fmt: skip
-        for number in range(len(SOURCES)):
-            scene.crew.sell({**spec, "sales": [sale for sale in self.plan.sales if sale.store == number]})
+        self._sell(scene, spec)
         self._begin = time.monotonic()
         self._watch = watch.Watch(scene)
         threads = [
@@ -167,11 +173,15 @@ class Run:
             thread.join(max(0.1, self._begin + WINDOW + 20 - time.monotonic()))
         self.outcome.log += [f"        {thread.name} is not over yet" for thread in threads if thread.is_alive()]
 
+    def _sell(self, scene: Scene, spec: dict[str, Any]) -> None:
+        for number in range(len(SOURCES)):
+            scene.crew.sell({**spec, "sales": [sale for sale in self.plan.sales if sale.store == number]})
+
     def _fault(self, scene: Scene, fault: Fault) -> None:
         time.sleep(max(0.0, self._begin + fault.at - time.monotonic()))
         self.note(f"{fault.kind} (#{fault.which}, {fault.seconds:.1f} s)")
         try:
-            FAULTS[fault.kind](scene, fault.which, fault.seconds)
+            self.faults[fault.kind](scene, fault.which, fault.seconds)
             self.note(f"{fault.kind} is over")
         except Exception as error:  # noqa: BLE001 recorded: a fault that did not happen proves nothing
             self.undone.append(f"{fault}: {type(error).__name__}: {error}")

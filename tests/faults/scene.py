@@ -47,6 +47,8 @@ class Scene:
     gone: dict[str, float] = field(default_factory=dict)  # what is away, since when (I12)
     cures: list[Callable[[], object]] = field(default_factory=list)  # what undoes the faults, whenever it is asked
     excused: set[int] = field(default_factory=set)  # codes with which a consumer may end by itself
+    #: Tables with a row for each enrollment of a learner, those of another kind of consumer included.
+    enrollments: list[str] = field(default_factory=lambda: ["commerce_reference_referenceenrollment"])
     misled: bool = False  # a registry has lied: what was set aside then is readable
     kills: int = 0  # of brokers and databases
     lock: threading.Lock = field(default_factory=threading.Lock)  # who starts and ends servers

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import time
 import uuid
@@ -128,4 +129,8 @@ def _produced(
 
 
 if __name__ == "__main__":
+    if "COMMERCE_EVENTS_TEST_KILL" in os.environ:
+        from tests.proof import killer
+
+        killer.arm()
     main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))

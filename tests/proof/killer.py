@@ -28,6 +28,21 @@ POINTS = {
     "relay: reported, not marked": ("commerce_events.bus.relay:Relay", "_publish", "after"),
     "relay: marked": ("commerce_events.bus.lease:Lease", "note", "after"),
 }
+#: Of a store with our client.
+STORE = {
+    "store: encoded, not sent": ("commerce_events.bus.client:StoreClient", "_send", "before"),
+    "store: acknowledged, not noted": ("commerce_events.bus.client:StoreClient", "_send", "after"),
+}
+#: Of the stock consumer, and of a store with the stock producer.
+STOCK = {
+    "received, not handled": ("edx_event_bus_kafka.internal.consumer:KafkaEventConsumer", "emit_signals_from_message",
+                              "before"),
+    "row committed, result not sent": ("edx_event_bus_kafka.internal.producer:KafkaEventProducer", "send", "before"),
+    "result sent, not delivered": ("edx_event_bus_kafka.internal.producer:KafkaEventProducer", "send", "after"),
+    "handled, offset not committed": ("edx_event_bus_kafka.internal.consumer:KafkaEventConsumer",
+                                      "emit_signals_from_message", "after"),
+}  # fmt: skip
+SHOP = {name: STOCK[name] for name in ("row committed, result not sent", "result sent, not delivered")}
 
 
 class KillerConfig(AppConfig):
@@ -35,9 +50,14 @@ class KillerConfig(AppConfig):
     label = "killer"
 
     def ready(self) -> None:
-        point, _, number = os.environ[ENVIRONMENT].partition("#")
-        place, name, when = POINTS[point]
-        _wrap(place, name, when, int(number or 1))
+        arm()
+
+
+def arm() -> None:
+    """Wrap the function of the point that the environment names."""
+    point, _, number = os.environ[ENVIRONMENT].partition("#")
+    place, name, when = {**POINTS, **STORE, **STOCK}[point]
+    _wrap(place, name, when, int(number or 1))
 
 
 def _wrap(place: str, name: str, when: str, number: int) -> None:
