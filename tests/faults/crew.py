@@ -124,20 +124,17 @@ class Crew:
 
     def sell(self, spec: Mapping[str, Any]) -> Member:
         """A store, launched."""
-        return self._seller(self.stores, f"store-{len(self.stores)}", "tests.faults.store", spec, {}, "store")
-
-    def shop(self, spec: Mapping[str, Any], environment: Mapping[str, str]) -> Member:
-        """A store of another kind, launched."""
-        name = f"shop-{len(self.shops)}"
-        return self._seller(self.shops, name, "tests.faults.stock_store", spec, environment, "django")
-
-    def _seller(
-        self, group: list[Member], name: str, module: str, spec: Mapping[str, Any], more: Mapping[str, str], kind: str
-    ) -> Member:
+        name = f"store-{len(self.stores)}"
         file = self.folder / f"{name}.json"
         file.write_text(json.dumps(spec), encoding="utf-8")
-        make = self._maker({**self.environment, "PYTHONPATH": str(ROOT), **more}, kind)
-        return self._joined(group, Member(name, ["-m", module, str(file)], self.folder, make, True))
+        environment = {**self.environment, "PYTHONPATH": str(ROOT)}
+        command = ["-m", "tests.faults.store", str(file)]
+        return self._joined(self.stores, Member(name, command, self.folder, self._maker(environment, "store"), True))
+
+    def shop(self, command: Sequence[str], environment: Mapping[str, str]) -> Member:
+        """Another kind of store, launched."""
+        make = self._maker({**self.environment, "PYTHONPATH": str(ROOT), **environment}, "django")
+        return self._joined(self.shops, Member(f"shop-{len(self.shops)}", command, self.folder, make, True))
 
     def neighbour(self, command: Sequence[str], environment: Mapping[str, str]) -> Member:
         """Another kind of consumer, launched."""

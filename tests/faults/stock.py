@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -53,7 +54,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--evidence", type=Path, default=Path("reports/stock"), help="where logs are kept")
     parser.add_argument("--log", type=Path, default=RESULT, help="where a line for each run is added")
     said = parser.parse_args(arguments)
-    violated = []
+    violated: list[str] = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the engines are to end with us
 
     def keep(line: dict[str, Any]) -> None:
         print(json.dumps(line), flush=True)

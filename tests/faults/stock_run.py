@@ -1,6 +1,7 @@
 """A run with the stock loop in it: two stock consumers on our order topic, two stock stores on a topic of theirs."""
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,6 +71,10 @@ class Beside(Run):
             member = scene.crew.neighbour(command, SETTINGS)
         if self.row.at_points:  # from its beginning: one that is killed later comes back after 45 seconds
             scene.crew.dies_at(member, f"{list(killer.STOCK)[self.plan.seed % len(killer.STOCK)]}#3")
+        registry = {"COMMERCE_EVENTS_TEST_REGISTRY": scene.registry} if self.row.cut_off else {}
+        for number in range(2):  # they begin when they are told what to sell: their start takes a while
+            file = str(self.folder / f"shop-{number}.json")
+            scene.crew.shop(["-m", "tests.faults.stock_store", file], {**SETTINGS, **registry})
         until = time.monotonic() + 60
         while not self._has_begun() and time.monotonic() < until:  # it begins at the end of the topic
             time.sleep(0.5)
@@ -84,10 +89,13 @@ class Beside(Run):
     def _sell(self, scene: Scene, spec: dict[str, Any]) -> None:
         if self.row.cut_off:
             spec = {**spec, "registry": scene.registry}
+        self._opening = spec["begin"]
         super()._sell(scene, spec)
-        straight = {**SETTINGS, "COMMERCE_EVENTS_TEST_REGISTRY": str(spec["registry"])}
         for number in range(2):
-            scene.crew.shop({**spec, "sales": [sale for sale in self.plan.sales if sale.store == number]}, straight)
+            own = {**spec, "sales": [sale for sale in self.plan.sales if sale.store == number]}
+            file = self.folder / f"shop-{number}.json"
+            file.with_suffix(".new").write_text(json.dumps(own), encoding="utf-8")
+            file.with_suffix(".new").rename(file)  # whole, or not there
 
     def _state(self, scene: Scene) -> State:
         state = super()._state(scene)
@@ -105,6 +113,7 @@ class Beside(Run):
             "out of order": out_of_order(names(sent), [what for what, _ in handled]),
             "thrown away": sum(1 for each in state.orders if not each.body),
             "longest silence": silence(at for _, at in handled),
+            "first": round(min((at for _, at in handled), default=0.0) - self._opening, 1),
             "ends": sum(len(member.ended) for member in scene.crew.neighbours),
             "named": sum(member.log.read_text(errors="replace").count(CANARY) > 0 for member in scene.crew.neighbours),
             "sold": len(sold), "never published": len(set(sold) - set(names(published))),

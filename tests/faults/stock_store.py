@@ -3,7 +3,7 @@
 It is a Django shop: a sale is a row in its database, its event goes to the stock producer. The first store sends when
 the row is committed (``on_commit``), the second one within the transaction, as a receiver of a signal does. A sale
 that the database refuses is not made: its buyer has seen an error. A store that was killed goes on with what it has
-not sold yet.
+not sold yet. It waits until SPEC is there.
 """
 from __future__ import annotations
 
@@ -68,4 +68,6 @@ def _sell(store: int, kind: str, data: Any) -> None:
 
 if __name__ == "__main__":
     django.setup()
+    while not Path(sys.argv[1]).exists():
+        time.sleep(0.02)
     main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
