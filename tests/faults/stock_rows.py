@@ -28,6 +28,11 @@ def _twice(kind: str) -> Row:
     return Row(((3.0, kind, 3.0), (6.5, kind, 2.0)))
 
 
+def _once(kind: str) -> Row:
+    """A stock group stands still for 45 seconds afterwards."""
+    return Row(((3.0, kind, 2.0),))
+
+
 def _registry(kind: str) -> Row:
     """Before the first order, so that a consumer must ask."""
     return Row(((0.1, kind, 8.0),), cut_off=True)
@@ -35,11 +40,11 @@ def _registry(kind: str) -> Row:
 
 #: By name, in the order of the page: processes, brokers, databases, the registry, messages, stores.
 ROWS = {
-    "consumer killed": _twice("consumer killed"),
+    "consumer killed": _once("consumer killed"),
     "consumer dies at a point": replace(_twice("consumer dies at a point"), at_points=True),
     "consumer paused": _twice("consumer paused"),
-    "consumer told to stop": _twice("consumer told to stop"),
-    "rolling restart": _twice("rolling restart"),
+    "consumer told to stop": _once("consumer told to stop"),
+    "rolling restart": _once("rolling restart"),
     "leader killed": _twice("leader killed"),
     "all brokers killed": _twice("all brokers killed"),
     "broker half-open": _twice("broker half-open"),

@@ -28,7 +28,7 @@ from tests.proof import killer
 
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.faults.stock_settings"}
 #: Longer than the 45 seconds for which Kafka keeps the place of a stock consumer that was killed.
-PATIENCE = 90.0
+PATIENCE = 120.0
 
 
 def _store_dies(scene: Scene, which: int, _: float) -> None:
