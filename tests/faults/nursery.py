@@ -121,7 +121,7 @@ class Zygote:
     def __init__(self, folder: Path) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="zygote-")  # a short path: that of a socket may be no longer
         self._address = str(Path(self._folder.name, "door"))
-        command = [sys.executable, "-m", "tests.faults.zygote", self._address]
+        command = [sys.executable, "-m", "tests.faults.zygote", self._address, str(os.getpid())]
         self._server = Server(
             "zygote", command, ready=Path(self._address).exists, log=folder / "zygote.log",
             environment={"PYTHONPATH": str(ROOT)},

@@ -1,9 +1,11 @@
 """What a zygote forks is a process like any other: it can be killed, stopped, asked to end, and ends with its code."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from commerce_events.bus.embedded.server import Server
-from tests.faults.nursery import POSSIBLE, Forked, Nursery, Zygote
+from tests.faults.nursery import POSSIBLE, ROOT, Forked, Nursery, Zygote
 
 pytestmark = pytest.mark.skipif(not POSSIBLE, reason="no pidfd on this system: every process is started, none forked")
 #: Says who it is, then waits to be told its end.
@@ -113,13 +115,77 @@ def test_it_stands_still_and_goes_on(nursery: Nursery, tmp_path: Path) -> None:
     assert server._child.wait(20) == 0
 
 
-def test_nobody_outlives_the_nursery(nursery: Nursery, tmp_path: Path) -> None:
+def alive(zygote: Zygote) -> set[int]:
+    """The zygote and everybody who comes of it: they have its command line."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # it has just ended
+            if entry.name.isdigit() and zygote._address.encode() in (entry / "cmdline").read_bytes():
+                found.add(int(entry.name))
+    return found
+
+
+def leaves(zygote: Zygote, *left: int) -> bool:
+    """Whether these alone are left, after a while."""
+    until = time.monotonic() + 60
+    while alive(zygote) != set(left) and time.monotonic() < until:
+        time.sleep(0.02)
+    return alive(zygote) == set(left)
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[Zygote]:
+    """A zygote of one test, which may end it."""
+    with Zygote(tmp_path) as zygote:
+        yield zygote
+
+
+def test_nobody_outlives_the_nursery(mortal: Zygote, tmp_path: Path) -> None:
+    nursery = mortal.nursery({"WORD": "of the run"}, "store")
     server = made("forked", nursery, tmp_path)
     server.launch()
     said(server)
-    pid = server.pid
+    assert len(alive(mortal)) == 3
     nursery.close()
-    until = time.monotonic() + 20
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
-        time.sleep(0.02)
-    assert not Path(f"/proc/{pid}").exists()
+    assert leaves(mortal, mortal._server.pid)
+
+
+def test_who_is_asked_for_and_not_waited_for_is_not_left_behind(mortal: Zygote, tmp_path: Path) -> None:
+    """A laboratory that is told to end while one of its faults starts a process."""
+    nursery = mortal.nursery({"WORD": "of the run"}, "store")
+    server = made("forked", nursery, tmp_path)
+    server.launch()
+    said(server)
+    os.kill(parent_of(server.pid), signal.SIGSTOP)  # the nursery: it hears of both at once
+    nursery._nurse.send(([str(tmp_path / "program.py"), str(tmp_path / "end")], str(tmp_path / "late")))
+    nursery.close()
+    os.kill(parent_of(server.pid), signal.SIGCONT)
+    assert leaves(mortal, mortal._server.pid)
+
+
+@pytest.mark.parametrize("who", ["the nursery", "the zygote"])
+def test_nobody_outlives_who_made_it(who: str, mortal: Zygote, tmp_path: Path) -> None:
+    nursery = mortal.nursery({"WORD": "of the run"}, "store")
+    server = made("forked", nursery, tmp_path)
+    server.launch()
+    said(server)
+    zygote = mortal._server.pid
+    os.kill(zygote if who == "the zygote" else parent_of(server.pid), signal.SIGKILL)
+    if who == "the zygote":
+        assert mortal._server._child is not None
+        mortal._server._child.wait(20)
+    assert leaves(mortal, *(() if who == "the zygote" else (zygote,)))
+    nursery.close()
+
+
+def test_a_zygote_whose_parent_is_gone_already_ends(tmp_path: Path) -> None:
+    """It may have ended before the zygote could ask to be told."""
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    command = [sys.executable, "-m", "tests.faults.zygote", str(tmp_path / "door"), gone.stdout.decode().strip()]
+    ended = subprocess.run(command, cwd=ROOT, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert not (tmp_path / "door").exists()

@@ -5,11 +5,14 @@ runs, no connection is open. For each environment it forks a nursery, which take
 and loads the command, as a new process would. A nursery forks a child for each command that it is told. The child has
 its own session, working directory, output and exit code, and runs the command's own entry to the interpreter's end.
 
-``python -m tests.faults.zygote SOCKET`` is the zygote; ``nursery.py`` is who starts it and talks to it.
+Nobody outlives who made it: each of them has the kernel end it with its parent, however that one ends.
+
+``python -m tests.faults.zygote SOCKET PARENT`` is the zygote; ``nursery.py`` is who starts it and talks to it.
 """
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
 import runpy
@@ -28,10 +31,13 @@ COMMON = (
     "django.core.management", "django.db.backends.postgresql.base", "django.db.backends.mysql.base",
     "edx_django_utils.monitoring", "openedx_events.event_bus",
 )  # fmt: skip
+#: prctl's word for the signal that a process gets when its parent ends.
+PR_SET_PDEATHSIG = 1
 
 
-def main(address: str) -> None:
+def main(address: str, parent: int) -> None:
     """Fork a nursery for each connection. In a nursery's child, this returns when its command is over."""
+    _tied(parent)
     for name in COMMON:
         with contextlib.suppress(ImportError):
             import_module(name)
@@ -43,6 +49,7 @@ def main(address: str) -> None:
         door.bind(address)
         door.listen()
         nurseries: dict[int, int] = {}
+        here = os.getpid()
         while True:
             for ready in wait([door, *nurseries]):
                 if isinstance(ready, int):
@@ -51,6 +58,7 @@ def main(address: str) -> None:
                 caller, _ = door.accept()
                 pid = os.fork()
                 if pid == 0:
+                    _tied(here)
                     _leave(door, *nurseries)
                     _run(_nurse(Connection(caller.detach())))
                     return
@@ -59,30 +67,39 @@ def main(address: str) -> None:
 
 
 def _nurse(caller: Connection) -> Sequence[str]:
-    """Fork a child for each command. In the child: what it is to run. Ends when the caller does."""
+    """Fork a child for each command. In the child: what it is to run. Ends when the caller does, and all with it."""
     environment, application = caller.recv()
     os.environ.update(environment)
     _PREPARED[application]()
     gc.freeze()
     children: dict[int, int] = {}
+    here = os.getpid()
     while True:
         for ready in wait([caller, *children]):
-            if isinstance(ready, int):
-                caller.send(_reap(children, ready))
-                continue
             try:
+                if isinstance(ready, int):
+                    caller.send(_reap(children, ready))
+                    continue
                 command, log = caller.recv()
-            except EOFError:
-                for pid in children.values():
-                    os.kill(pid, signal.SIGKILL)
+            except (EOFError, ConnectionError):  # it may go while we speak as well as while we listen
                 sys.exit(0)
             pid = os.fork()
             if pid == 0:
+                _tied(here)
                 _leave(caller, *children)
                 _alone(log)
                 return list(command)
             children[os.pidfd_open(pid)] = pid
-            caller.send((pid, None))
+            with contextlib.suppress(ConnectionError):  # the next one to listen for is its end
+                caller.send((pid, None))
+
+
+def _tied(parent: int) -> None:
+    """Have the kernel kill us when our parent ends; end now if it has ended already."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _reap(children: dict[int, int], ended: int) -> tuple[int, int]:
@@ -142,4 +159,4 @@ _PREPARED = {"django": _django, "store": _store}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))
