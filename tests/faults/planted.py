@@ -15,7 +15,20 @@ from typing import Any
 
 from django.db import transaction
 
-from commerce_events.bus import codec, effects, guard, health, intake, intake_loop, lanes, outbox, positions, relay, run
+from commerce_events.bus import (
+    codec,
+    conf,
+    effects,
+    guard,
+    health,
+    intake,
+    intake_loop,
+    lanes,
+    outbox,
+    positions,
+    relay,
+    run,
+)
 from commerce_events.bus import handle as stage
 from commerce_events.bus import types as bus
 from commerce_events.identity import text_digest
@@ -23,6 +36,9 @@ from commerce_events.models import Inbox, Position
 from consumers.fulfillment import handler
 from consumers.fulfillment.reference import gateway
 from consumers.fulfillment.reference.models import ReferenceEnrollment
+from consumers.fulfillment.rules import seat
+from consumers.fulfillment.rules.desired import held
+from consumers.fulfillment.rules.state import Seat
 
 Set = Callable[[Any, str, Any], None]
 BUGS: dict[str, tuple[Callable[[Set], None], str]] = {}
@@ -53,6 +69,13 @@ def the_offset_is_committed_before_the_inbox(put: Set) -> None:
         store(self, messages, subscription)
 
     put(intake_loop.IntakeLoop, "store", eager)
+
+
+@caught_by("I5 Kafka is not ahead")
+def the_client_commits_by_itself(put: Set) -> None:
+    """Auto-commit: what was handed out counts as done, whatever becomes of the process that has it."""
+    by_itself = {"enable.auto.commit": True, "enable.auto.offset.store": True, "auto.commit.interval.ms": 100}
+    put(conf, "CONSUMER", {**conf.CONSUMER, **by_itself})
 
 
 @caught_by("I1 every event is somewhere")
@@ -343,6 +366,23 @@ def later_revisions_are_ignored(put: Set) -> None:
 @caught_by("I2 a line changes once per decision")
 def a_result_without_its_effect(put: Set) -> None:
     put(gateway.ReferenceGateway, "apply", lambda self, changes: {})
+
+
+@caught_by("I10 the end is the model's")
+def the_mode_is_not_looked_at_after_an_upgrade(put: Set) -> None:
+    """Who bought one mode, and then a better one, loses the better one with the refund of the first."""
+    revoke = seat.revoke
+
+    def blind(case: Any, order: Any, grant: Any, refund_id: Any) -> Any:
+        before = held(case.book.seats.get(grant.pair))
+        result = revoke(case, order, grant, refund_id)
+        if grant.state != "refunded" or before in (None, grant.mode):
+            return result
+        gone = Seat(before, False)
+        case.book.seats[grant.pair] = case.book.changed[grant.pair] = case.book.accesses[grant.pair].last_set = gone
+        return replace(result, outcome="revoked", reason_code="ok", mode_after=None, is_active_after=False)
+
+    put(seat, "revoke", blind)
 
 
 @caught_by("I10 the end is the model's")

@@ -17,7 +17,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from commerce_events import topics, wire
-from commerce_events.bus import guard, positions
+from commerce_events.bus import conf, guard, positions
 from commerce_events.bus.codec import Encoder
 from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.handle import Handle
@@ -134,6 +134,17 @@ class Assigned:
             elif stand.offset < log_.low:  # whoever reads there gets the first message that is left
                 stand = positions.Stand(stand.id, *at, log_.low)
             self.stands[at] = stand
+
+    def read(self, most: int) -> list[Message]:
+        """The next messages of each partition; a client that commits by itself takes them for done."""
+        messages: list[Message] = []
+        for at, stand in self.stands.items():
+            begin = max(stand.offset, self.site.low[at[1]])
+            found = self.site.log[at[1]][begin:][:most]
+            if conf.CONSUMER["enable.auto.commit"] and conf.CONSUMER["enable.auto.offset.store"]:
+                self.site.committed[at] = max(begin + len(found), self.site.committed.get(at, 0))
+            messages += found
+        return messages
 
     def moved(self, next_offsets: dict[tuple[str, int], int], lost: set[tuple[str, int]]) -> None:
         self.site.crash("stored, offset not committed")
@@ -266,9 +277,7 @@ class Site:
 
     def take_in(self, process: Process, most: int = 5) -> None:
         """Read where the process believes to stand, store."""
-        messages: list[Any] = []
-        for (_, number), stand in process.subscription.stands.items():
-            messages += self.log[number][max(stand.offset, self.low[number]) :][:most]
+        messages = process.subscription.read(most)
         if messages:
             process.intake.store(messages, process.subscription)  # type: ignore[arg-type]
 
