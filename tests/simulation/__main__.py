@@ -9,6 +9,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 
@@ -25,7 +26,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         "python -m tests.simulation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=float, default=1e6, help="steps in all, of as many runs (default 1e6)")
+    parser.add_argument("--steps", type=_steps, default=1e6, help="steps in all, of as many runs (default 1e6)")
     parser.add_argument("--from-seed", type=int, default=0, help="the first seed (default 0)")
     parser.add_argument("--seed", type=int, help="this run alone")
     parser.add_argument("--bug", default="", choices=["", *BUGS], help="plant a fault")
@@ -49,6 +50,17 @@ def main(arguments: list[str]) -> int:
     progress.close()
     print(f"{runs} runs, {steps} steps, {crashes} crashes, no violation")
     return 0
+
+
+def _steps(text: str) -> float:
+    """At least one: a simulation that does nothing finds no violation either."""
+    try:
+        steps = float(text)
+    except ValueError:
+        steps = math.nan
+    if not 1 <= steps < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of steps from 1 on; write it as 1000000 or 1e6")
+    return steps
 
 
 if __name__ == "__main__":
