@@ -2,7 +2,7 @@
 
 The operator says where: a new group does not guess, because the wrong guess loses orders or repeats years of them.
 Only a partition that was added to a topic whose others are known needs no word: nobody can have read it, it begins at
-its beginning.
+its beginning, and if messages have been deleted there already, that is a gap.
 """
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Beginning:
             NoPositionError: nobody said where to begin.
         """
         if known:
-            offset = kafka.log_of(self.consumer, topic, partition, "").low
+            offset = 0
         elif self.start is None:
             raise NoPositionError(
                 f"group {self.group} has no position in {topic}: where should it begin?",

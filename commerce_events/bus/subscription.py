@@ -13,7 +13,7 @@ from datetime import datetime
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, transaction
 
 from commerce_events.bus import clients, kafka, positions
 from commerce_events.bus.beginning import Beginning
@@ -71,9 +71,10 @@ class Subscription:
                     "see that EVENT_BUS_TOPIC_PREFIX is the one the stores use.",
                 )
             stands = positions.load(self.settings.group, [topic])
-            for partition in found:
-                if (topic, partition) not in stands:
-                    self.beginning.first(topic, partition, self._ids.get(topic, ""), known=bool(stands))
+            with transaction.atomic():  # all or none: what has no position beside others was added to the topic
+                for partition in found:
+                    if (topic, partition) not in stands:
+                        self.beginning.first(topic, partition, self._ids.get(topic, ""), known=bool(stands))
             if self.replay:
                 self.beginning.again(stands)
         self.replay = False  # once, also if what follows has to be tried again

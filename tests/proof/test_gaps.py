@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from commerce_events import topics
 from commerce_events.models import Gap, Position
@@ -95,3 +95,25 @@ def test_expired_offsets_halt_their_partition_and_no_other(
     )
     for row in Position.objects.filter(topic=topic).exclude(partition=stand.partition):
         assert row.offset == shop.end(topic, row.partition), "the other partitions go on"
+
+
+def test_messages_that_expired_in_a_partition_nobody_had_read_yet_are_a_gap_too(
+    postgresql: Any, broker: Broker, shop: Shop, prefix: str, processes: Processes
+) -> None:
+    topic = topics.full_topic(topics.ORDER_TOPIC, prefix)
+    shop.paid(0)
+    assert _run(processes, "--from", "earliest")[0] == 0
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    admin.create_partitions([NewPartitions(topic, 12)])[topic].result(20)
+    shop.reconnect()
+    for number in range(1, 40):
+        shop.paid(number)
+    added = max(range(3, 12), key=lambda partition: shop.end(topic, partition))
+    end = shop.end(topic, added)
+    assert end > 0
+    admin.delete_records([TopicPartition(topic, added, end)])[TopicPartition(topic, added, end)].result(20)
+
+    code, said = _run(processes)
+    assert code == 5 and "ALARM gap" in said and "retention" in said, said
+    gap = Gap.objects.get()
+    assert (gap.reason, gap.partition, gap.from_offset, gap.to_offset) == ("offsets_expired", added, 0, end)
