@@ -73,6 +73,22 @@ def foreign_digest(event_type: str, ce_id: str) -> bytes:
     return text_digest(event_type, ce_id)
 
 
+def sequence(epoch: int, n: int) -> int:
+    """The place of a result among those of its order: ascending in an epoch, and above every earlier epoch.
+
+    Arguments:
+        epoch: seconds, so there are 31 bits for it; with the 22 bits for ``n`` all fits into the 53 bits that a
+            JavaScript number or a float holds exactly.
+        n: the number of the result in its order. One that is larger runs into the epoch's bits and still ascends.
+    """
+    return (epoch << _BITS_OF_N) + n
+
+
+def epoch_of(sequence_: int) -> int:
+    """The epoch in which a sequence was given away."""
+    return sequence_ >> _BITS_OF_N
+
+
 def result_id(
     installation: str, epoch: int, order_key: str, line_id: str | None, action: str, refund_id: str | None, n: int
 ) -> str:
@@ -97,4 +113,5 @@ def _of_order(installation: str, epoch: int, order_key: str) -> Any:
 
 
 _namespaced = sha1(NAMESPACE.bytes, usedforsecurity=False)
+_BITS_OF_N = 22
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}

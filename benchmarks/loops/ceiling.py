@@ -24,8 +24,8 @@ from django.db import connection, transaction
 
 from benchmarks import database
 from benchmarks.models import Enrollment, Processed, Result
+from commerce_events import identity, topics, wire
 from commerce_events import models as bus
-from commerce_events import topics, wire
 from commerce_events.bus import intake, outbox, sql
 from commerce_events.registry import Registry
 from consumers.fulfillment import models as ledger
@@ -143,7 +143,7 @@ def result(order: dict[str, Any], line: dict[str, Any], result_id: str, number: 
         "result_id": result_id, "installation": "test-lms", "source": order["source"], "order_id": order["order_id"],
         "order_key": order["order_key"], "order_number": order["order_number"], "line_id": line["line_id"],
         "refund_id": None, "action": "fulfill", "outcome": "completed", "reason_code": "enrolled", "is_final": True,
-        "attempt": 1, "sequence": (1 << 32) + number, "lms_user_id": order["learner"]["lms_user_id"],
+        "attempt": 1, "sequence": identity.sequence(1, number), "lms_user_id": order["learner"]["lms_user_id"],
         "course_key": line["course_key"], "mode_before": None, "mode_after": line["mode"], "is_active_after": True,
         "quantity": 1, "seats_used": 1, "decided_at": at, "next_retry_at": None,
     }  # fmt: skip

@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaException
 from commerce_events import topics, wire
 from commerce_events.bus import kafka, refusals
 from commerce_events.bus.breaker import BREAKER_OPEN
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.types import FAILURE, OK, WARNING, Finding, Handler
 from commerce_events.exceptions import CommerceEventsError, OperatorError
 from commerce_events.registry import Registry
@@ -204,12 +205,11 @@ def _database(connection: Any, group: str, known: Mapping[str, Handler]) -> Iter
 def queues() -> Iterator[Finding]:
     """What waits for a stage, and what waits for a person."""
     from django.db.models import Min
-    from django.utils import timezone
 
     from commerce_events.bus.sources import queue
     from commerce_events.models import DeadLetter, Inbox, OutboxBatch, Source
 
-    now = timezone.now()
+    now = utc_now()
     due = Inbox.objects.filter(state=Inbox.State.PENDING, due_at__lte=now)
     for about, rows, since, stage in (
         ("events to handle", due, "due_at", "handle"),

@@ -10,7 +10,7 @@ where no event of theirs comes again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from django.db.models import QuerySet
 
 from commerce_events import identity, topics, wire
 from commerce_events.bus import clients, ids, inbox, kafka, positions, refusals
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.types import RENEW, Context, FollowUp
 from commerce_events.exceptions import ContractError, OperatorError, TransientError
@@ -29,13 +30,18 @@ from commerce_events.registry import Registry
 log = logging.getLogger(__name__)
 
 RELAY_LEASE = "relay"
+#: The first epoch is 1; one that follows a restore is the number of seconds since then, and not the next number: a
+#: database that is restored twice has forgotten the first new epoch, of which a relay may still hold results.
+EPOCHS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Guard:
     """Compares Kafka with the database. Every stage asks it before its first work and after it lost the database."""
 
-    def __init__(self, settings: BusSettings, registry: Registry) -> None:
-        self.settings, self.registry = settings, registry
+    def __init__(
+        self, settings: BusSettings, registry: Registry, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self.settings, self.registry, self.clock = settings, registry, clock
         self.full_topics = [settings.full_topic(topic) for topic in settings.topics]
         self._epoch = 0
 
@@ -86,14 +92,14 @@ class Guard:
         return self._new_epoch(ahead, published)
 
     def _new_epoch(self, ahead: dict[str, int], published: dict[str, int]) -> bool:
-        last = max(published.values(), default=0) >> 32
+        last = identity.epoch_of(max(published.values(), default=0))
         with transaction.atomic():
             row = Installation.objects.select_for_update().get(slug=installation(self.settings.installation).slug)
             evidence = ahead or {"results": last}
             if _is_explained(ahead, row) and row.epoch > last:
                 return False  # another process has seen the same
-            row.epoch = max(row.epoch, last) + 1
-            row.epoch_started_at = now = datetime.now(UTC)
+            row.epoch_started_at = now = self.clock()
+            row.epoch = max(row.epoch + 1, last + 1, int((now - EPOCHS_SINCE).total_seconds()))
             row.epoch_reason = "database restored: " + (
                 ", ".join(ahead) or "results of this installation are published"
             )
@@ -168,7 +174,7 @@ def _streams(keys: Iterable[str]) -> QuerySet[Stream]:
 def _lost(published: dict[str, int], epoch: int) -> bool:
     """Whether one of these sequences was never given away here. Read after the topic: what it holds was committed."""
     given = dict(_streams(published).values_list("key", "next_n"))
-    return any(sequence >= epoch << 32 | given.get(key, 1) for key, sequence in published.items())
+    return any(it >= identity.sequence(epoch, given.get(key, 1)) for key, it in published.items())
 
 
 def installation(slug: str) -> Installation:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -242,8 +242,3 @@ def _done(outcomes: Sequence[tuple[Event, Outcome]], parcels: Mapping[int, int],
 def _parcels(event: Event, parcels: Mapping[int, int]) -> str:
     """Where the messages of all attempts on an event are: an earlier one may be the only word on some line."""
     return f"{event.parcels} {parcels[id(event)]}".strip() if id(event) in parcels else event.parcels
-
-
-def now_utc() -> datetime:
-    """The clock of the stages; a parameter everywhere else."""
-    return datetime.now(UTC)

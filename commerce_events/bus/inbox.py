@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from commerce_events import identity, topics
 from commerce_events.bus import ids, sql
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.types import INTERNAL, FollowUp
 from commerce_events.models import Inbox, Stream
 
@@ -22,8 +23,7 @@ def enqueue(event_type: str, key: str, data: Mapping[str, Any], due_at: datetime
     One row, in the caller's transaction; never published. The digest includes a random number: two equal internal
     events are two events.
     """
-    now = datetime.now(UTC)
-    write([(stream_of(key), FollowUp(event_type, key, dict(data), due_at))], now)
+    write([(stream_of(key), FollowUp(event_type, key, dict(data), due_at))], utc_now())
 
 
 def stream_of(key: str) -> int:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Min
-from django.utils import timezone
 
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.run import Run
 from commerce_events.exceptions import OperatorError
 from commerce_events.models import DeadLetter, Inbox, OutboxBatch, Position
@@ -113,7 +113,7 @@ class Collector:
 
 
 def _waiting(group: str) -> dict[str, float]:
-    now = timezone.now()
+    now = utc_now()
     due = Inbox.objects.filter(state=Inbox.State.PENDING, due_at__lte=now)
     oldest_due = due.aggregate(oldest=Min("due_at"))["oldest"]
     oldest_unsent = OutboxBatch.objects.aggregate(oldest=Min("created_at"))["oldest"]

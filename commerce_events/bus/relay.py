@@ -17,7 +17,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
 
@@ -27,6 +26,7 @@ from django.db import DatabaseError, InterfaceError, transaction
 
 from commerce_events import wire
 from commerce_events.bus import kafka, outbox
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.codec import Encoder
 from commerce_events.bus.failures import summary
 from commerce_events.bus.lease import Lease
@@ -118,7 +118,7 @@ class Relay:
         done, _ = self._publish(messages, keys)
         if len(done) < len(keys):
             raise TransientError("a re-send was not acknowledged by the broker in time")
-        Resend.objects.filter(pk__in=[pk for pk, _ in wanted]).update(sent_at=datetime.now(UTC))
+        Resend.objects.filter(pk__in=[pk for pk, _ in wanted]).update(sent_at=utc_now())
         return len(messages)
 
     def _publish(

@@ -11,12 +11,13 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
 
 from commerce_events.bus import clients
 from commerce_events.bus.breaker import Breaker
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.failures import is_conflict, is_outage, summary
 from commerce_events.bus.guard import Guard
@@ -59,11 +60,6 @@ class Options:
     deadline: float = 25.0  # seconds between SIGTERM and the end, less than an orchestrator's usual 30
 
 
-def utc_now() -> datetime:
-    """The clock of the stages."""
-    return datetime.now(UTC)
-
-
 @dataclass
 class Run:
     """One run of the stages, from the start of the process to its end."""
@@ -76,7 +72,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.registry = clients.registry(self.settings)
-        self.guard = Guard(self.settings, self.registry)
+        self.guard = Guard(self.settings, self.registry, self.clock)
         self.health = Health(self.settings["HEALTH_FILE"], self.options.stages)
         self.breaker = Breaker(
             self.settings["BREAKER_WINDOW"], self.settings["BREAKER_SHARE"],
@@ -162,6 +158,7 @@ class Run:
         self.health.waiting(stage, what)
         if not outside and not crossed:
             self.suspicious.set()
+            utc_now.forget()  # it may be another machine's from now on
             connection.close()
             # the pooled or persistent connections of this thread may be dead as well
             close_old_connections()

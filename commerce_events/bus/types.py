@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from commerce_events import identity
 from commerce_events.topics import ORDER_TOPIC
 
 #: How bad a finding is.
@@ -72,8 +73,8 @@ class Context:
     stopped: frozenset[str] = frozenset()  # stores whose events are to be refused, as if they were not allowed (R37)
 
     def sequence(self, n: int) -> int:
-        """A result's sequence: the epoch in the upper 32 bits, so that a restored database cannot issue old ones."""
-        return (self.epoch << 32) + n
+        """A result's sequence: the epoch in the upper bits, so that a restored database cannot issue old ones."""
+        return identity.sequence(self.epoch, n)
 
 
 class Again(Exception):  # noqa: N818 – no error: an answer

@@ -18,12 +18,13 @@ from django.db import connection
 
 from commerce_events.bus import metrics
 from commerce_events.bus.chore_loop import ChoreLoop
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.failures import summary
 from commerce_events.bus.handle_loop import HandleLoop
 from commerce_events.bus.intake_loop import IntakeLoop
 from commerce_events.bus.relay_loop import RelayLoop
-from commerce_events.bus.run import STAGES, Options, Run, Totals, utc_now
+from commerce_events.bus.run import STAGES, Options, Run, Totals
 from commerce_events.bus.types import Handler
 from commerce_events.exceptions import OperatorError
 

@@ -67,7 +67,7 @@ _RESULT: Body = {
     "reason_code": "ok",
     "is_final": True,
     "attempt": 1,
-    "sequence": 4294967297,
+    "sequence": 4194305,
     "lms_user_id": 7,
     "course_key": "course-v1:edX+DemoX+2026",
     "mode_before": "audit",
@@ -134,7 +134,7 @@ _WRONG_REFUND = (
 _WRONG_RESULT = (
     Wrong("id-in-capitals", "UUIDs are written in lower case", "fulfillment.result_id",
           {"result_id": "7D1C0F0E-4A5B-5C3D-8E2F-102030405060"}),
-    Wrong("sequence-as-text", "a number is no text", "fulfillment.sequence", {"sequence": "4294967297"}),
+    Wrong("sequence-as-text", "a number is no text", "fulfillment.sequence", {"sequence": "4194305"}),
     Wrong("outcome-of-another-type", "the outcome is the type's own", "fulfillment.outcome", {"outcome": "refunded"}),
 )  # fmt: skip
 _WRONG_REQUEST = (

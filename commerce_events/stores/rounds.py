@@ -11,10 +11,11 @@ from datetime import datetime
 
 from django.db import connection
 
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.failures import is_transient, summary
 from commerce_events.bus.health import Health
 from commerce_events.bus.lease import Lease
-from commerce_events.bus.run import POLL, utc_now
+from commerce_events.bus.run import POLL
 from commerce_events.bus.sources import Sources
 from commerce_events.exceptions import CommerceEventsError
 from commerce_events.stores import asks, deliveries, sweep

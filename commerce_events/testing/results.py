@@ -77,7 +77,8 @@ def _result(outcome: str, order_id: str, line_id: str | None, **more: Any) -> di
     return {"fulfillment": fields(FulfillmentData, {
         "result_id": identity.result_id(INSTALLATION, _EPOCH, key, line_id, action, refund_id, n),
         "installation": INSTALLATION, **_head(order_id, more), "line_id": line_id, "refund_id": None, "action": action,
-        "outcome": outcome, "reason_code": "ok", "is_final": True, "attempt": 1, "sequence": (_EPOCH << 32) + n,
+        "outcome": outcome, "reason_code": "ok", "is_final": True, "attempt": 1,
+        "sequence": identity.sequence(_EPOCH, n),
         "lms_user_id": 7, "course_key": _COURSE, "mode_before": None, "mode_after": None, "is_active_after": False,
         "quantity": 1, "seats_used": 1, "decided_at": moment(datetime.now(UTC)), "next_retry_at": None, **more,
     })}  # fmt: skip

@@ -6,7 +6,6 @@ locks, and the attempt log keeps who asked.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -15,6 +14,7 @@ from django.db.models import Q, QuerySet
 
 from commerce_events import identity, topics
 from commerce_events.bus import inbox
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.types import INTERNAL
 from commerce_events.models import Inbox, Stream
 from consumers.fulfillment import digests, retell
@@ -131,7 +131,7 @@ def retry_event(inbox_id: int, actor: str) -> bool:
     ) & ~Q(payload="")  # fmt: skip
     with transaction.atomic():
         held = Inbox.objects.filter(Q(state=Inbox.State.HELD) | refused, pk=inbox_id)
-        row, now = held.first(), datetime.now(UTC)
+        row, now = held.first(), utc_now()
         if row is None or not held.update(state=Inbox.State.PENDING, due_at=now, attempts=0, reason=""):
             return False
         Attempt.objects.create(

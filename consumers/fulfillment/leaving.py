@@ -5,11 +5,12 @@ else it tells the first alone. So the first waits a little, and yields to the se
 """
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import orjson
 
 from commerce_events.bus import inbox, sql
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.types import Event, FollowUp, Outcome
 from commerce_events.models import Inbox
 from consumers.fulfillment import digests
@@ -26,7 +27,7 @@ PATIENCE = timedelta(minutes=1)
 
 def left(lms_user_id: int, course_key: str, initiator: str) -> None:
     """Have the grants of a learner in a course released. One row, in the caller's transaction."""
-    due_at = datetime.now(UTC) + PATIENCE if initiator == "staff" else None
+    due_at = utc_now() + PATIENCE if initiator == "staff" else None
     data = {"lms_user_id": lms_user_id, "course_key": course_key, "initiator": initiator}
     inbox.enqueue(ENROLLMENT_ENDED, f"learner:{lms_user_id}", data, due_at)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from commerce_events import identity
+from commerce_events.bus.clock import utc_now
 from consumers.order_status import conf
 from consumers.order_status.book import OpenOrder
 from consumers.order_status.models import Call
@@ -36,13 +37,13 @@ def tell_request(data: Mapping[str, Any], options: conf.Options, now: datetime) 
 def retry(ids: Iterable[int]) -> int:
     """Make calls again that are held, as if they were new; how many."""
     held = Call.objects.filter(pk__in=list(ids), state=Call.State.HELD)
-    return held.update(state=Call.State.PENDING, due_at=datetime.now(UTC), attempts=0)
+    return held.update(state=Call.State.PENDING, due_at=utc_now(), attempts=0)
 
 
 def discard(ids: Iterable[int]) -> int:
     """Give calls up that are held or pending; how many."""
     open_ = Call.objects.filter(pk__in=list(ids), state__in=[Call.State.HELD, Call.State.PENDING])
-    return open_.update(state=Call.State.DISCARDED, due_at=None, settled_at=datetime.now(UTC))
+    return open_.update(state=Call.State.DISCARDED, due_at=None, settled_at=utc_now())
 
 
 def forget(before: datetime, most: int = 500) -> int:

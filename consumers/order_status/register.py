@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from commerce_events import topics
 from commerce_events.bus import inbox, script, sql
+from commerce_events.bus.clock import utc_now
 from commerce_events.publishing import Published
 from consumers.order_status import conf
 from consumers.order_status.book import Book, Waiting, order_digest
@@ -22,7 +23,7 @@ _COLUMNS = (
 
 def on_published(event: Published, **_: Any) -> None:
     """Receiver of :data:`commerce_events.publishing.published`."""
-    register(event, datetime.now(UTC), conf.options())
+    register(event, utc_now(), conf.options())
 
 
 def register(event: Published, now: datetime, options: conf.Options) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from commerce_events.bus.clock import utc_now
 from commerce_events.exceptions import OperatorError
 from consumers.order_status import calls, conf
 from consumers.order_status.book import order_digest
@@ -32,7 +33,7 @@ def settle(request_id: str, resolution: str) -> RefundRequest:
         OperatorError: there is no such request.
     """
     open_ = RefundRequest.objects.filter(request_id=request_id, state=RefundRequest.State.OPEN)
-    open_.update(state=RefundRequest.State.SETTLED, settled_at=datetime.now(UTC), resolution=resolution[:255])
+    open_.update(state=RefundRequest.State.SETTLED, settled_at=utc_now(), resolution=resolution[:255])
     found = RefundRequest.objects.filter(request_id=request_id).first()
     if found is None:
         raise OperatorError(

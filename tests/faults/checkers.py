@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from commerce_events import identity
 from commerce_events.bus.reader import Heard
 from commerce_events.models import DeadLetter, Inbox
 from tests.faults.plan import CANARY, COURSES, OFFERED
@@ -196,7 +197,7 @@ def results_ascend(state: State) -> Iterator[str]:
             yield f"{key}: told out of sequence: {first_time}"
         if missing := decided[key] - set(first_time):
             yield f"{key}: decided and not told: {sorted(missing)}"
-        unknown = {sequence for sequence in set(first_time) - decided[key] if sequence >> 32 >= state.epoch}
+        unknown = {each for each in set(first_time) - decided[key] if identity.epoch_of(each) >= state.epoch}
         if unknown or (set(first_time) - decided[key] and not state.restored):
             yield f"{key}: told and not decided: {sorted(set(first_time) - decided[key])}"
 

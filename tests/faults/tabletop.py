@@ -183,7 +183,7 @@ class Process:
         handlers = dict.fromkeys(site.handler.event_types, site.handler)
         self.run = Run(settings, handlers, Options(), lambda: site.now)
         self.run.registry = site.registry  # type: ignore[assignment]
-        self.run.guard = Compared(settings, site.registry)  # type: ignore[arg-type]
+        self.run.guard = Compared(settings, site.registry, lambda: site.now)  # type: ignore[arg-type]
         self.run.guard.site = site
         self.run.guard.check()  # as a worker does before anything else
         self.run.breaker._share = 2.0  # never opens: a few failures are most of what a small run does

@@ -14,7 +14,7 @@ from oscar.core.loading import get_model
 
 from commerce_events import wire
 from commerce_events.bus import outbox
-from commerce_events.bus.run import utc_now
+from commerce_events.bus.clock import utc_now
 from commerce_events.models import Outbox
 from commerce_events.stores.asks import answer
 from commerce_events.stores.conf import stores

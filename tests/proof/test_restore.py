@@ -62,9 +62,10 @@ def test_a_restored_database_is_noticed_and_no_reader_keeps_a_stale_result(
     if first == "handle alone":
         log = _consume(processes, "--only", "handle")
         assert "ALARM database_restored" in log
-        assert Installation.objects.get().epoch == 2
+        epoch = Installation.objects.get().epoch
     log = _consume(processes)
-    assert Installation.objects.get().epoch == 2
+    assert Installation.objects.get().epoch > 1
+    assert first != "handle alone" or Installation.objects.get().epoch == epoch
 
     checkers.seats_are_right(shop)
     assert not Inbox.objects.filter(due_at__isnull=False, attempts__gt=0).exists()
@@ -97,5 +98,5 @@ def test_a_restore_below_a_process_at_rest_heals_without_a_new_message(
 
     snapshot.restore(backup)
     eventually(lambda: all_done(8), "what the backup lacks is read again")
-    assert Installation.objects.get().epoch == 2
+    assert Installation.objects.get().epoch > 1
     checkers.seats_are_right(shop)

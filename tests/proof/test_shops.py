@@ -19,7 +19,7 @@ from django.test import Client
 
 from commerce_events import wire
 from commerce_events.bus import outbox
-from commerce_events.bus.run import utc_now
+from commerce_events.bus.clock import utc_now
 from commerce_events.gateway import views
 from commerce_events.models import Outbox
 from commerce_events.stores.asks import answer

@@ -14,6 +14,7 @@ from django.db.models.functions import Length
 
 from commerce_events import topics
 from commerce_events.bus import dead_letters, handlers
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.codec import Decoder
 from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.guard import installation
@@ -143,7 +144,7 @@ class Command(CommerceCommand):
         new = repeated = 0
         for verdicts in dead_letters.judged(self._chosen(options), decoder):
             if options["yes"]:
-                context = Context(slug.slug, slug.epoch, datetime.now(UTC))
+                context = Context(slug.slug, slug.epoch, utc_now())
                 counts = dead_letters.redrive(verdicts, known, context, _by(options))
                 new, repeated = new + counts[0], repeated + counts[1]
             rows += [_judged(each.letter, readable if each.event else each.reason, each.detail) for each in verdicts]

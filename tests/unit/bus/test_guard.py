@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from django.utils import timezone
 from commerce_events import identity, topics, wire
 from commerce_events.bus import clients, ids, kafka, positions
 from commerce_events.bus.conf import bus_settings
-from commerce_events.bus.guard import RELAY_LEASE, Guard, installation
+from commerce_events.bus.guard import EPOCHS_SINCE, RELAY_LEASE, Guard, installation
 from commerce_events.bus.types import RENEW
 from commerce_events.contract import examples
 from commerce_events.exceptions import OperatorError, TransientError
@@ -25,6 +25,7 @@ from tests.engines.schema import TestDatabase
 
 KEY = "shop:1"
 RESULT = topics.RESULT_TYPES["completed"]
+NOW = 28_000_000  # seconds since epochs are counted
 
 
 class Site:
@@ -34,12 +35,13 @@ class Site:
         self.broker = broker
         self.settings = bus_settings()
         self.registry = Registry(broker.registry_url)
+        self.now = EPOCHS_SINCE + timedelta(seconds=NOW)
         self.topic = f"{prefix}-{topics.ORDER_TOPIC}"
         self.results = f"{prefix}-{topics.FULFILLMENT_TOPIC}"
 
     @property
     def guard(self) -> Guard:
-        return Guard(self.settings, self.registry)
+        return Guard(self.settings, self.registry, lambda: self.now)
 
     def stand(self, offset: int, partition: int = 0) -> None:
         positions.start(self.settings.group, self.topic, partition, offset, "")
@@ -63,7 +65,7 @@ class Site:
         body = examples.valid(RESULT)
         source, order_id = key.split(":")
         body["fulfillment"] |= {
-            "installation": slug, "sequence": (epoch << 32) + 1, "order_key": key, "source": source,
+            "installation": slug, "sequence": identity.sequence(epoch, 1), "order_key": key, "source": source,
             "order_id": order_id,
         }  # fmt: skip
         schema_id = self.registry.register(topics.subject(self.results, RESULT), wire.schema_text(RESULT))
@@ -107,23 +109,45 @@ def test_a_committed_offset_above_the_position_begins_an_epoch_once(site: Site) 
     site.relayed()
     assert site.guard.check() is True
     row = Installation.objects.get()
-    assert row.epoch == 2
+    assert row.epoch == NOW
     assert f"{site.topic}[0]" in row.epoch_reason
     assert site.guard.check() is False, "another process that sees the same evidence begins no epoch of its own"
-    assert Installation.objects.get().epoch == 2
+    assert Installation.objects.get().epoch == NOW
+
+
+def test_a_database_that_is_restored_twice_begins_another_epoch_each_time(site: Site) -> None:
+    """Nothing of the first new epoch is on the topic yet: a relay may still hold it."""
+    site.stand(5)
+    site.commit(7)
+    site.relayed()
+    assert site.guard.check() is True
+    Installation.objects.update(epoch=1, restored_from={})
+    site.now += timedelta(seconds=2)
+    assert site.guard.check() is True
+    assert Installation.objects.get().epoch == NOW + 2
+
+
+def test_an_epoch_is_above_the_last_one_even_if_the_clock_went_back(site: Site) -> None:
+    installation("test-lms")
+    Installation.objects.update(epoch=NOW + 5000)
+    site.stand(5)
+    site.commit(7)
+    site.relayed()
+    assert site.guard.check() is True
+    assert Installation.objects.get().epoch == NOW + 5001
 
 
 def test_streams_whose_results_were_published_after_the_backup_are_renewed(site: Site) -> None:
     site.stream()
     site.stream("shop:2")
     site.publish(1, key="shop:2")
-    site.publish(3)
+    site.publish(NOW + 3)
     site.relayed(p0=1)  # the first result was known when the backup was made, the second was not
     site.stand(5)
     site.commit(7)
     assert site.guard.check() is True
     assert site.renewed() == [KEY]
-    assert Installation.objects.get().epoch == 4, "above every epoch that was published"
+    assert Installation.objects.get().epoch == NOW + 4, "above every epoch that was published"
 
 
 def test_a_result_that_this_database_never_numbered_gives_a_restore_away(site: Site) -> None:
@@ -134,7 +158,7 @@ def test_a_result_that_this_database_never_numbered_gives_a_restore_away(site: S
     site.commit(5)
     site.relayed()
     assert site.guard.check() is True
-    assert (Installation.objects.get().epoch, site.renewed()) == (2, [KEY])
+    assert (Installation.objects.get().epoch, site.renewed()) == (NOW, [KEY])
     assert site.guard.check() is False
 
 
@@ -158,13 +182,13 @@ def test_a_process_that_starts_while_events_are_read_again_begins_no_epoch(site:
     moved = positions.load(site.settings.group, [site.topic])[site.topic, 0]
     assert positions.advance(moved, 6, datetime.now(UTC))
     assert site.guard.check() is False
-    assert Installation.objects.get().epoch == 2
+    assert Installation.objects.get().epoch == NOW
 
 
 def test_an_empty_database_whose_installation_has_published_is_a_restored_one(site: Site) -> None:
     site.publish(6)
     assert site.guard.check() is True
-    assert Installation.objects.get().epoch == 7
+    assert Installation.objects.get().epoch == NOW
     assert site.guard.check() is False
 
 

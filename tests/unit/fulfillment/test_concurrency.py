@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
+from commerce_events import identity
 from commerce_events.bus.handle import Handle
 from commerce_events.bus.types import Context
 from commerce_events.models import Inbox
@@ -83,7 +84,7 @@ def test_workers_that_want_the_same_seats_end_as_one_would(database: TestDatabas
     agree(world, site.end())
     for key in {row["order_key"] for row in site.results()}:
         numbers = [row["sequence"] for row in site.results() if row["order_key"] == key]
-        assert sorted(numbers) == [(1 << 32) + n for n in range(1, len(numbers) + 1)]
+        assert sorted(numbers) == [identity.sequence(1, n) for n in range(1, len(numbers) + 1)]
 
 
 class Interrupted(ReferenceGateway):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from commerce_events import topics
+from commerce_events import identity, topics
 from commerce_events.bus import inbox
 from commerce_events.bus.types import REJECTED, RENEW
 from commerce_events.exceptions import TransientError
@@ -24,7 +24,7 @@ def test_a_new_epoch_tells_every_current_result_again_above_the_old_ones(site: S
     site.work()
     new = [row for row in site.results() if row not in old]
     assert words(new) == words(old)
-    assert [row["sequence"] for row in new] == [(2 << 32) + n for n in (4, 5, 6)]
+    assert [row["sequence"] for row in new] == [identity.sequence(2, n) for n in (4, 5, 6)]
     assert not {row["result_id"] for row in new} & {row["result_id"] for row in old}
     assert site.seats() == {(ada.pk, DEMO): "verified"}
 

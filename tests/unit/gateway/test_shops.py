@@ -10,7 +10,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from commerce_events.bus.run import utc_now
+from commerce_events.bus.clock import utc_now
 from commerce_events.gateway import views
 from commerce_events.stores.asks import answer
 from commerce_events.stores.conf import stores

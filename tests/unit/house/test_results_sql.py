@@ -6,9 +6,11 @@ import sqlite3
 import textwrap
 from pathlib import Path
 
+from commerce_events import identity
+
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-tos" / "read-the-results.rst"
 COLUMNS = "result_id, installation, order_key, line_id, action, refund_id, outcome, reason_code, is_final, sequence"
-NEW_EPOCH = 1 << 32 | 1
+NEW_EPOCH = identity.sequence(28_000_000, 1)
 ROWS = [
     ("a", "lms", "shop:1", "1", "fulfill", None, "deferred", "learner_not_found", 0, 1),
     ("b", "lms", "shop:1", "1", "fulfill", None, "completed", "ok", 1, 2),

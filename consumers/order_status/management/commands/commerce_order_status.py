@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
+from commerce_events.bus.clock import utc_now
 from commerce_events.exceptions import OperatorError
 from commerce_events.listing import listed
 from commerce_events.management.command import CommerceCommand, add_format, whole_number
@@ -127,7 +128,7 @@ class Command(CommerceCommand):
         rows = [{**_plain(event, EVENTS), "line_ids": event.line_ids} for event in found]
         self._show(rows, EVENTS, options, "Nothing waits for an answer.")
         if options["yes"]:
-            sent = overdue.at_once(found, datetime.now(UTC))
+            sent = overdue.at_once(found, utc_now())
             gone = "; the others are no longer kept" if sent < len(found) else ""
             self.stderr.write(f"{sent} of {len(found)} are sent again{gone}.")
         elif found:
