@@ -70,6 +70,7 @@ class Database:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self.locks: dict[str, Transaction] = {}
+        self.restores = 0
 
     def begin(self) -> Transaction:
         return Transaction(self)
@@ -77,6 +78,7 @@ class Database:
     def restore(self, backup: Tables) -> None:
         """Back to a backup; whoever was connected is not any more."""
         self.tables, self.locks = deepcopy(backup), {}
+        self.restores += 1
 
 
 class Transaction:

@@ -15,7 +15,7 @@ from consumers.fulfillment.rules.decide import decide
 from .machine import Broker, ConflictError, Database, Process, Result, Row, Slot, Tables, Transaction
 
 RENEW = "internal.renew"
-LEASE = 60  # steps
+LEASE = 200  # steps
 BATCH = 3
 #: Faults of the protocol that a test plants, each with what it does wrong.
 BUGS = {
@@ -130,7 +130,7 @@ def _decide(site: Site, transaction: Transaction, key: str, epoch: int) -> Proce
             words.append(((line.line_id, line.action, line.refund_id), (line.outcome, line.reason_code)))
     first = site.tables.next_n.get(key, 1)
     results = [
-        Result(identity.result_id("lms", epoch, key, *slot, n), key, epoch << 32 | n, slot, word)
+        Result(identity.result_id("lms", epoch, key, *slot, n), key, identity.sequence(epoch, n), slot, word)
         for n, (slot, word) in enumerate(words, first)
     ]
     batch = site.tables.fresh_id()
@@ -165,7 +165,7 @@ def relay(site: Site, name: str) -> Process:
             if holder != name and until > site.now:
                 continue
             site.tables.lease = name, site.now + LEASE
-        deadline = site.now + LEASE * 6 // 10
+        deadline, session = site.now + LEASE * 6 // 10, site.database.restores
         batches = sorted(site.tables.outbox.items())[:BATCH]
         if site.bug == "two_relays":  # SKIP LOCKED
             batches = site.random.sample(batches, min(1, len(batches)))
@@ -179,6 +179,9 @@ def relay(site: Site, name: str) -> Process:
                 break
             sent += 1
         yield
+        if site.database.restores != session:  # its connection is gone, and nothing that it knew counts any more
+            guard(site)
+            continue
         for batch, _ in batches[:sent]:  # one transaction
             site.tables.outbox.pop(batch, None)
         if sent:
@@ -211,7 +214,7 @@ def guard(site: Site) -> None:
     lost = [result for result in published if not _is_known(tables, result)]
     if site.bug == "no_epoch" or (ahead.items() <= tables.restored_from.items() and not lost):
         return
-    epoch = max([tables.epoch, *(result.sequence >> 32 for result in published)]) + 1
+    epoch = max(tables.epoch + 1, *(identity.epoch_of(result.sequence) + 1 for result in published), site.now)
     tables.epoch, tables.restored_from = epoch, ahead
     for key in sorted({result.key for result in published} & tables.told.keys()):
         row = Row(tables.fresh_id(), key, (RENEW, {"order_key": key}))
@@ -220,5 +223,4 @@ def guard(site: Site) -> None:
 
 def _is_known(tables: Tables, result: Result) -> bool:
     """Whether this database gave that number away; what it did not was decided by a history that it has lost."""
-    epoch, n = divmod(result.sequence, 1 << 32)
-    return epoch < tables.epoch or (epoch == tables.epoch and n < tables.next_n.get(result.key, 1))
+    return result.sequence < identity.sequence(tables.epoch, tables.next_n.get(result.key, 1))
