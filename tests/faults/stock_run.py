@@ -52,7 +52,7 @@ class Beside(Run):
 
     faults = {**FAULTS, "store dies at a point": _store_dies}
     row: Row
-    stock: dict[str, float]
+    stock: dict[str, float | None]
     ours: dict[str, float]
 
     def _before(self, scene: Scene) -> None:
@@ -123,7 +123,7 @@ class Beside(Run):
             "out of order": out_of_order(names(sent), [what for what, _ in handled]),
             "thrown away": sum(1 for each in state.orders if not each.body),
             "longest silence": silence(at for _, at in handled),
-            "first": round(min((at for _, at in handled), default=0.0) - self._opening, 1),
+            "first": round(min(at for _, at in handled) - self._opening, 1) if handled else None,
             "ends": sum(len(member.ended) for member in scene.crew.neighbours),
             "named": sum(member.log.read_text(errors="replace").count(CANARY) > 0 for member in scene.crew.neighbours),
             "sold": len(sold), "never published": len(set(sold) - set(names(published))),
