@@ -99,7 +99,6 @@ class Beside(Run):
     def _sell(self, scene: Scene, spec: dict[str, Any]) -> None:
         if self.row.cut_off:
             spec = {**spec, "registry": scene.registry}
-        self._opening = spec["begin"]
         super()._sell(scene, spec)
         for number in range(2):
             own = {**spec, "sales": [sale for sale in self.plan.sales if sale.store == number]}
@@ -109,6 +108,7 @@ class Beside(Run):
 
     def _state(self, scene: Scene) -> State:
         state = super()._state(scene)
+        began = time.time() - (time.monotonic() - self._begin)
         sent = [each for each in state.orders if each.body]
         until = time.monotonic() + PATIENCE
         while not (self._have_sold(scene) and not self._left(sent)) and time.monotonic() < until:
@@ -123,7 +123,7 @@ class Beside(Run):
             "out of order": out_of_order(names(sent), [what for what, _ in handled]),
             "thrown away": sum(1 for each in state.orders if not each.body),
             "longest silence": silence(at for _, at in handled),
-            "first": round(min(at for _, at in handled) - self._opening, 1) if handled else None,
+            "first": round(min(at for _, at in handled) - began, 1) if handled else None,
             "ends": sum(len(member.ended) for member in scene.crew.neighbours),
             "named": sum(member.log.read_text(errors="replace").count(CANARY) > 0 for member in scene.crew.neighbours),
             "sold": len(sold), "never published": len(set(sold) - set(names(published))),
