@@ -46,9 +46,12 @@ def measure(folder: Path, names: Sequence[str], seeds: Sequence[int], say: Calla
 
 
 def is_void(line: dict[str, Any]) -> bool:
-    """Whether the stock loop received its first event only after the faults: a machine that was too busy."""
-    row, first = ROWS[line["fault"]], line["stock"]["first"]
-    return first is not None and first > max(at for at, _, _ in row.faults) and not row.cut_off
+    """Whether the faults did not meet the stock loop, which handled its first event after them and lost nothing: a
+    machine that was too busy.
+    """
+    row, stock = ROWS[line["fault"]], line["stock"]
+    met = row.cut_off or any(stock[what] for what in ("lost", "left", "repeated", "results lost"))
+    return not met and stock["first"] > max(at for at, _, _ in row.faults)
 
 
 def main(arguments: list[str]) -> int:

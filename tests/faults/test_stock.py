@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults.stock import is_void
 from tests.faults.stock_rows import ROWS, planned
 from tests.faults.stock_run import Beside, consumed, out_of_order, silence
 
@@ -36,3 +37,11 @@ def test_orders_are_out_of_order_by_what_came_of_them() -> None:
 def test_the_longest_silence_is_between_two_events() -> None:
     assert silence([]) == silence([5.0]) == 0.0
     assert silence([1.0, 4.5, 2.0]) == 2.5
+
+
+def test_a_run_counts_if_the_faults_met_the_stock_loop() -> None:
+    stock = {"lost": 0, "left": 0, "repeated": 0, "results lost": 0, "first": 1.0}
+    assert not is_void({"fault": "database killed", "stock": stock})
+    assert is_void({"fault": "database killed", "stock": {**stock, "first": 9.0}})
+    assert not is_void({"fault": "database killed", "stock": {**stock, "first": 9.0, "lost": 1}})
+    assert not is_void({"fault": "database killed", "stock": {**stock, "first": None, "lost": 9}})
