@@ -17,6 +17,8 @@ from commerce_events.bus.embedded.server import Server
 from tests.faults.nursery import POSSIBLE, ROOT, Forked, Nursery, Zygote
 
 pytestmark = pytest.mark.skipif(not POSSIBLE, reason="no pidfd on this system: every process is started, none forked")
+#: Seconds in which anything must have happened, on however busy a machine.
+PATIENCE = 60
 #: Says who it is, then waits to be told its end.
 PROGRAM = """
 import json, os, sys, time
@@ -56,7 +58,7 @@ def made(how: str, nursery: Nursery, folder: Path) -> Server:
 
 
 def said(server: Server) -> dict[str, object]:
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         text = server.log.read_text() if server.log.exists() else ""
         if "\n" in text:
@@ -86,7 +88,7 @@ def test_it_ends_with_its_code(how: str, code: int, nursery: Nursery, tmp_path: 
     said(server)
     (tmp_path / "end").write_text(str(code))
     assert server._child is not None
-    assert server._child.wait(20) == code
+    assert server._child.wait(PATIENCE) == code
     assert not server.alive
     assert "it ends" in server.log.read_text()
 
@@ -99,7 +101,7 @@ def test_a_signal_ends_it(how: str, number: signal.Signals, nursery: Nursery, tm
     said(server)
     os.kill(server.pid, number)
     assert server._child is not None
-    assert server._child.wait(20) == -number
+    assert server._child.wait(PATIENCE) == -number
 
 
 def test_it_stands_still_and_goes_on(nursery: Nursery, tmp_path: Path) -> None:
@@ -112,7 +114,7 @@ def test_it_stands_still_and_goes_on(nursery: Nursery, tmp_path: Path) -> None:
     assert server.alive
     server.resume()
     assert server._child is not None
-    assert server._child.wait(20) == 0
+    assert server._child.wait(PATIENCE) == 0
 
 
 def alive(zygote: Zygote) -> set[int]:
@@ -127,7 +129,7 @@ def alive(zygote: Zygote) -> set[int]:
 
 def leaves(zygote: Zygote, *left: int) -> bool:
     """Whether these alone are left, after a while."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while alive(zygote) != set(left) and time.monotonic() < until:
         time.sleep(0.02)
     return alive(zygote) == set(left)
@@ -177,7 +179,7 @@ def test_nobody_outlives_who_made_it(who: str, mortal: Zygote, tmp_path: Path) -
     os.kill(zygote if who == "the zygote" else parent_of(server.pid), signal.SIGKILL)
     if who == "the zygote":
         assert mortal._server._child is not None
-        mortal._server._child.wait(20)
+        mortal._server._child.wait(PATIENCE)
     assert leaves(mortal, *(() if who == "the zygote" else (zygote,)))
     nursery.close()
 
