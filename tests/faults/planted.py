@@ -393,7 +393,7 @@ def a_query_without_the_learner(put: Set) -> None:
     def wide(self: Any, changes: Any) -> Any:
         refusals = apply(self, changes)
         for change in changes:
-            if not change.is_active:
+            if not change.after.is_active:
                 ReferenceEnrollment.objects.filter(course_key=change.pair.course_key).update(is_active=False)
         return refusals
 
