@@ -70,7 +70,6 @@ ROWS = {
     "registry forbids": _registry("registry forbids"),
     "registry fails": _registry("registry fails"),
     "poison in each batch": Row(((3.0, "poison in each batch", 0.0),), sales="poison in each batch"),
-    "topic made anew": Row(((4.0, "topic made anew", 1.0),)),
     "store killed": _twice("store killed"),
     "store dies at a point": _twice("store dies at a point"),
 }  # fmt: skip

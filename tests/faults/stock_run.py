@@ -177,9 +177,10 @@ def consumed(
 
 
 def out_of_order(right: Iterable[str], found: Iterable[str]) -> int:
-    """Orders whose events came in another order than they were sent, each counted the first time that it came."""
+    """Orders whose events came in another order than they were sent: of those on both sides, each the first time."""
     wanted, came = _by_order(right), _by_order(found)
-    return sum([what for what in wanted.get(key, ()) if what in there] != there for key, there in came.items())
+    both = {key: (wanted.get(key, []), there) for key, there in came.items()}
+    return sum([each for each in a if each in b] != [each for each in b if each in a] for a, b in both.values())
 
 
 def _by_order(events: Iterable[str]) -> Mapping[str, list[str]]:

@@ -31,6 +31,7 @@ def test_orders_are_out_of_order_by_what_came_of_them() -> None:
     right = ["x 0", "y 0", "x 1", "x 2"]
     assert out_of_order(right, ["y 0", "x 0", "x 1", "x 0", "x 2"]) == 0
     assert out_of_order(right, ["x 1", "x 2"]) == 0, "what never came is lost, not out of order"
+    assert out_of_order(right, ["x 0", "x 3", "x 1", "z 0"]) == 0, "what was never sent has no place in an order"
     assert out_of_order(right, ["x 0", "x 2", "x 1", "y 0"]) == 1
 
 
