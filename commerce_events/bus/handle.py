@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from commerce_events.bus import effects, script, sql
 from commerce_events.bus.breaker import BREAKER_OPEN, Breaker
 from commerce_events.bus.failures import is_conflict, is_outage, is_transient, summary
 from commerce_events.bus.sources import Sources
-from commerce_events.bus.types import INTERNAL, Again, Context, Event, Handler, Outcome, Stream
+from commerce_events.bus.types import INTERNAL, REJECTED, RENEW, Again, Context, Event, Handler, Outcome, Stream
 from commerce_events.models import Inbox
 from commerce_events.models import Stream as StreamRow
 
@@ -50,6 +50,7 @@ class Handle:
         self.breaker, self.sources = breaker or Breaker(), sources or Sources()
         self.unknown_attempts, self.transient_for = unknown_attempts, transient_for
         self.bulk = all(handler.bulk for handler in handlers.values())
+        self.alone = {RENEW, REJECTED}.union(*(getattr(handler, "alone", ()) for handler in handlers.values()))
 
     def due(self, now: datetime, limit: int) -> list[int]:
         """Streams with something to do, the longest due first; what waits in the stores' queues comes as there is room.
@@ -140,7 +141,7 @@ class Handle:
         events = []
         for stream_id, held_up in waiting.items():
             ready, until = _ready(claimed[stream_id], held_up, now)
-            events += ready[:most]
+            events += _apart(ready, self.alone)[:most]
             if until is not None and not ready:
                 # what stands behind an event that waits comes up again with it, and is in nobody's way till then
                 Inbox.objects.filter(stream_id=stream_id, due_at__lte=now).update(due_at=until)
@@ -223,6 +224,14 @@ def _ready(stream: Stream, rows: list[tuple[Any, ...]], now: datetime) -> tuple[
             orjson.loads(headers) if headers else {}, parcels,
         ))  # fmt: skip
     return events, None
+
+
+def _apart(events: list[Event], alone: Collection[str]) -> list[Event]:
+    """The events up to the first that is to be handled alone, or that one; what is left is due in the next round."""
+    for before, event in enumerate(events):
+        if event.event_type in alone:
+            return events[: before or 1]
+    return events
 
 
 def _done(outcomes: Sequence[tuple[Event, Outcome]], parcels: Mapping[int, int], now: datetime) -> None:

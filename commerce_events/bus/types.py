@@ -148,7 +148,9 @@ class Handler(Protocol):
     the first time (``held`` is empty) and when it is held for a person (``held`` is the reason). And
     ``findings() -> Iterable[Finding]``: what ``commerce-events doctor`` should say about the handler's own tables. And
     ``sources``: the stores it serves, by their slugs. And ``chores``: by name, what else has to be done, again and
-    again; each is given the time, answers how much it did, and has a thread of its own beside the handle stage.
+    again; each is given the time, answers how much it did, and has a thread of its own beside the handle stage. And
+    ``alone``: internal event types that look at what was published before. Like ``RENEW`` and ``REJECTED`` they are
+    handled without other events of their stream, whose messages would not be there yet.
 
     Raise ``exceptions.TransientError`` (or let ``django.db.OperationalError`` through) to have the event tried again
     later; any other exception is unknown: tried a few times, then held for a person.

@@ -51,6 +51,7 @@ class FulfillmentHandler:
     """Handles orders, refunds, and the internal events about them. Keeps no state between calls."""
 
     event_types = rules.EVENT_TYPES | ABOUT_LEARNERS.keys() | {RENEW, REJECTED, retell.EVENT_DISCARDED}
+    alone = frozenset({retell.EVENT_DISCARDED})
 
     def __init__(
         self, gateway: Gateway | None = None, policy: Policy | None = None,
