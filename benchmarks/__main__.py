@@ -27,6 +27,8 @@ def _list(known: tuple[str, ...]) -> Any:
         for name in chosen:
             if name not in known:
                 raise click.BadParameter(f"{name} is not one of {', '.join(known)}", param=parameter)
+        if not chosen and (value or parameter.name == "only"):
+            raise click.BadParameter(f"nothing is chosen; known are {', '.join(known)}", param=parameter)
         return chosen
 
     return read
@@ -41,11 +43,11 @@ def _list(known: tuple[str, ...]) -> Any:
 @click.option("--databases", default="", callback=_list(tuple(SEARCHES)), help="postgresql,mariadb (the default).")
 @click.option("--rounds", type=click.IntRange(1), help="Rounds of all loops; 5, or 1 with --quick.")
 @click.option(
-    "--backlog", type=float, default=0, help="The largest backlog of P9, e.g. 1e6; 1e5, or 3000 with --quick."
+    "--backlog", type=click.FloatRange(min=1000), help="The largest backlog of P9, e.g. 1e6; 1e5, or 3000 with --quick."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Keep everything measured as JSON.")
 def main(
-    quick: bool, only: list[str], databases: list[str], rounds: int | None, backlog: float, out: Path | None
+    quick: bool, only: list[str], databases: list[str], rounds: int | None, backlog: float | None, out: Path | None
 ) -> None:  # fmt: skip
     """Measure our consumer beside the stock event bus and beside plain SQL, alternating, on the engines that are here.
 

@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--new", type=Path, default=None, help="folder for what is found (default: the corpus)")
     parser.add_argument("--list", action="store_true", help="the targets")
     said = parser.parse_args(arguments)
+    if said.seconds < 1:  # libFuzzer takes 0 for no limit
+        parser.error(f"--seconds {said.seconds}: give it a second at least, e.g. --seconds 60")
     if said.list or not said.target:
         print("\n".join(sorted(TARGETS)))
         return 0 if said.list else 2

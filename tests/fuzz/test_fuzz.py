@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .__main__ import CORPUS
+from .__main__ import CORPUS, main
 from .targets import TARGETS, seeds
 
 SECONDS = 2
@@ -39,3 +39,10 @@ def test_a_target_that_breaks_is_noticed(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode != 0
     assert "ZeroDivisionError" in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("seconds", ["0", "-5"])
+def test_a_time_that_would_never_end_is_refused(seconds: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["decode", "--seconds", seconds])
+    assert ended.value.code == 2
