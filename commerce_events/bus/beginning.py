@@ -37,7 +37,11 @@ class Beginning:
         self.consumer, self.group, self.start, self.clock = consumer, group, start, clock
 
     def first(self, topic: str, partition: int, topic_id: str, *, known: bool) -> Stand:
-        """Write the first position of a partition.
+        """Write the first position of a partition. Arguments and errors as :meth:`offset`."""
+        return positions.start(self.group, topic, partition, self.offset(topic, partition, known=known), topic_id)
+
+    def offset(self, topic: str, partition: int, *, known: bool) -> int:
+        """Where to begin to read a partition.
 
         Arguments:
             known: other partitions of the topic have positions.
@@ -46,16 +50,14 @@ class Beginning:
             NoPositionError: nobody said where to begin.
         """
         if known:
-            offset = 0
-        elif self.start is None:
+            return 0
+        if self.start is None:
             raise NoPositionError(
                 f"group {self.group} has no position in {topic}: where should it begin?",
                 hint="Say it once: --from earliest (every order still on the topic), --from latest (only new ones), or "
                 "--from 2026-01-31T00:00:00Z.",
             )
-        else:
-            offset = self._offset(topic, partition)
-        return positions.start(self.group, topic, partition, offset, topic_id)
+        return self._offset(topic, partition)
 
     def again(self, stands: Mapping[tuple[str, int], Stand]) -> None:
         """Go back to ``start``: in Kafka first, since a committed offset ahead of the position looks like a restore.

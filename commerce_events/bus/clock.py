@@ -15,10 +15,13 @@ from django.db import connection
 #: Seconds after which the database is asked again: a suspended machine's own clock does not know how long it slept.
 GOOD_FOR = 60.0
 
-#: The answer is a text or a time, with microseconds, in UTC.
+#: An answer that took longer is used once and not kept: nobody knows at which end of the journey it was the time.
+PROMPT = 0.1
+
+#: The answer is a text or a time, with fractions of a second and without a zone, in UTC.
 _SQL = {
     "sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')",
-    "postgresql": "SELECT clock_timestamp()",
+    "postgresql": "SELECT clock_timestamp() AT TIME ZONE 'UTC'",
     "mysql": "SELECT UTC_TIMESTAMP(6)",
 }
 
@@ -28,6 +31,7 @@ class DatabaseClock:
 
     def __init__(self) -> None:
         self._known: tuple[float, datetime] | None = None  # monotonic seconds, and the time that it was then
+        self._database = 0  # counts the databases, as far as they may have been others
 
     def __call__(self) -> datetime:
         """The time, in UTC.
@@ -42,17 +46,20 @@ class DatabaseClock:
         return at + timedelta(seconds=time.monotonic() - since)
 
     def forget(self) -> None:
-        """The database may be another one now."""
+        """The database may be another one now; or the time is wanted from it and from nobody's memory."""
+        self._database += 1
         self._known = None
 
     def _ask(self) -> tuple[float, datetime]:
+        database, begun = self._database, time.monotonic()
         with connection.cursor() as cursor:
             cursor.execute(_SQL[connection.vendor])
             answer = cursor.fetchone()[0]
         at = datetime.fromisoformat(answer) if isinstance(answer, str) else answer
-        at = at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
         # after the answer: rather a little behind than ahead, for what is due too late is late for everybody
-        known = self._known = time.monotonic(), at
+        known = time.monotonic(), at.replace(tzinfo=UTC)
+        if known[0] - begun < PROMPT and database == self._database:
+            self._known = known
         return known
 
 

@@ -98,6 +98,7 @@ class Guard:
             evidence = ahead or {"results": last}
             if _is_explained(ahead, row) and row.epoch > last:
                 return False  # another process has seen the same
+            utc_now.forget()  # asked under the lock, the database's times ascend
             row.epoch_started_at = now = self.clock()
             row.epoch = max(row.epoch + 1, last + 1, int((now - EPOCHS_SINCE).total_seconds()))
             row.epoch_reason = "database restored: " + (

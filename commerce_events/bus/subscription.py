@@ -71,10 +71,11 @@ class Subscription:
                     "see that EVENT_BUS_TOPIC_PREFIX is the one the stores use.",
                 )
             stands = positions.load(self.settings.group, [topic])
+            new = [partition for partition in found if (topic, partition) not in stands]
+            offsets = {partition: self.beginning.offset(topic, partition, known=bool(stands)) for partition in new}
             with transaction.atomic():  # all or none: what has no position beside others was added to the topic
-                for partition in found:
-                    if (topic, partition) not in stands:
-                        self.beginning.first(topic, partition, self._ids.get(topic, ""), known=bool(stands))
+                for partition, offset in offsets.items():
+                    positions.start(self.settings.group, topic, partition, offset, self._ids.get(topic, ""))
             if self.replay:
                 self.beginning.again(stands)
         self.replay = False  # once, also if what follows has to be tried again

@@ -22,8 +22,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, connection
-from django.utils import timezone
 
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.failures import is_outage, summary
 from commerce_events.bus.sources import Sources
 from commerce_events.exceptions import CommerceEventsError
@@ -52,7 +52,7 @@ class Reception:
 
     def __init__(
         self, stores: Mapping[str, Store], rates: Rates, places: Places, max_body: int,
-        clock: Callable[[], datetime] = timezone.now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:  # fmt: skip
         self.stores, self.rates, self.places, self.max_body, self.clock = stores, rates, places, max_body, clock
         self.sources, self.connections = Sources(), Connections()

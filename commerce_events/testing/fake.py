@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -149,8 +149,10 @@ class FakeBus:
 
     @property
     def now(self) -> datetime:
-        """The time of this bus: the clock's, and what :meth:`wait` has added."""
-        return datetime.now(UTC) + self._later
+        """The time of this bus: the database's, and what :meth:`wait` has added."""
+        from commerce_events.bus.clock import utc_now
+
+        return utc_now() + self._later
 
     def _handle(self, handlers: Mapping[str, _Watched]) -> None:
         from commerce_events.bus.handle import Handle
@@ -176,7 +178,7 @@ class _Watched:
         self.handler = handler
         self.error: Exception | None = None
         self.event_types, self.bulk = handler.event_types, handler.bulk
-        self.chores = getattr(handler, "chores", {})
+        self.chores, self.alone = getattr(handler, "chores", {}), getattr(handler, "alone", ())
 
     def handle(self, events: Sequence[Any], context: Any) -> Sequence[Any]:
         """As the handler's own."""

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from commerce_events import topics
 from commerce_events.bus import inbox, sql
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.types import FollowUp
 from commerce_events.validation import LONGEST
 from consumers.fulfillment import digests
@@ -78,9 +79,8 @@ def _chunk(rows: Collection[Bought], source: str, sources: Collection[str], is_d
             orders.setdefault(key, {"order_key": key, "order_number": number, "lines": []})["lines"].append(line)
     if orders and not is_dry:
         with transaction.atomic():
-            now = datetime.now(UTC)
             events = [(inbox.stream_of(key), FollowUp(ORDER_ADOPTED, key, data)) for key, data in orders.items()]
-            inbox.write(events, now)
+            inbox.write(events, utc_now())
     return counts
 
 

@@ -10,8 +10,8 @@ import logging
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
-from django.utils import timezone
 
+from commerce_events.bus.clock import utc_now
 from commerce_events.exceptions import ContractError, OperatorError
 from commerce_events.stores import orders
 from commerce_events.stores.conf import stores
@@ -27,7 +27,6 @@ def tell(order: Any) -> None:
 
     The order is read again: what a checkout holds in its hands is older than its table, and its number may be an int.
     """
-    now = timezone.now()
     try:
         known = stores()
     except OperatorError as error:
@@ -37,6 +36,7 @@ def tell(order: Any) -> None:
         if not isinstance(store.adapter, Oscar):
             continue
         try:
+            now = utc_now()
             here = store.adapter.orders().filter(pk=order.pk).first()
             if here is not None:
                 orders.apply(store.source, snapshot(here, store.adapter.options), now)

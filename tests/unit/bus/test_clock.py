@@ -56,3 +56,23 @@ def test_the_database_is_asked_seldom_and_again_when_it_may_be_another_one(datab
         mine.forget()
         mine()
     assert len(asked) == 2
+
+
+def test_an_answer_that_took_long_is_not_kept(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its age is not known, and a minute of it would be a minute of being late."""
+    mine = clock.DatabaseClock()
+    monkeypatch.setattr(clock, "PROMPT", -1.0)
+    mine()
+    assert mine._known is None
+
+
+def test_an_answer_of_the_database_before_is_not_kept(database: TestDatabase) -> None:
+    mine = clock.DatabaseClock()
+
+    def failed_over(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        mine.forget()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(failed_over):
+        mine()
+    assert mine._known is None

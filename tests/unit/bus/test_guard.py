@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from commerce_events import identity, topics, wire
 from commerce_events.bus import clients, ids, kafka, positions
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.guard import EPOCHS_SINCE, RELAY_LEASE, Guard, installation
 from commerce_events.bus.types import RENEW
@@ -241,3 +243,13 @@ def test_keys_in_hand_are_dropped_when_another_process_has_noticed_a_restore(sit
     Installation.objects.update(epoch=2)
     guard.context(now)
     assert list(ids.STREAMS.take(1)) == [500_000]
+
+
+def test_a_new_epoch_does_not_lean_on_a_time_that_was_asked_before(site: Site) -> None:
+    """What a process remembers may lag behind what another one has begun an epoch with."""
+    utc_now._known = time.monotonic(), EPOCHS_SINCE
+    site.stand(5)
+    site.commit(7)
+    site.relayed()
+    assert Guard(site.settings, site.registry).check() is True
+    assert Installation.objects.get().epoch > 3600

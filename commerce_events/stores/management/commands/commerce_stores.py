@@ -6,12 +6,12 @@ import getpass
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.health import Health
 from commerce_events.exceptions import OperatorError, TransientError
 from commerce_events.listing import listed
@@ -91,7 +91,7 @@ class Command(CommerceCommand):
         (facts,) = overview.deliveries([row])
         store = conf.stores().get(row.source)
         if store is not None and row.raw is not None:
-            facts["now"] = str(deliveries.tried(store, row, _now()))
+            facts["now"] = str(deliveries.tried(store, row, utc_now()))
         if options["bytes"]:
             raw = bytes(row.raw or b"")
             facts |= {"headers": row.headers, "raw": raw.decode("utf-8", "backslashreplace")}
@@ -122,9 +122,9 @@ class Command(CommerceCommand):
                 )
             store = known[row.source]
             if options["yes"]:
-                left = deliveries.redo(deliveries.judged(store, row), _by(options), _now())
+                left = deliveries.redo(deliveries.judged(store, row), _by(options), utc_now())
             else:
-                left = deliveries.tried(store, row, _now()).said.reason
+                left = deliveries.tried(store, row, utc_now()).said.reason
             still += bool(left)
             records += overview.deliveries([row])
             records[-1]["state"] = left or ("done" if options["yes"] else "can be used")
@@ -139,7 +139,7 @@ class Command(CommerceCommand):
         rows = self._chosen(Delivery.objects.filter(state__in=KEPT), options)
         records = overview.deliveries(rows)
         if options["yes"]:
-            deliveries.discard(rows, f"{_by(options)}: {options['because']}", _now())
+            deliveries.discard(rows, f"{_by(options)}: {options['because']}", utc_now())
             for record in records:
                 record["state"] = "discarded"
         self._print(records, overview.DELIVERIES, options, "No delivery waits.")
@@ -149,7 +149,7 @@ class Command(CommerceCommand):
         rows = self._chosen(Notice.objects.filter(seen_at=None), options)
         if options["yes"]:
             chosen = Notice.objects.filter(pk__in=[row.pk for row in rows], seen_at=None)
-            chosen.update(seen_at=_now(), seen_by=_by(options)[:150])
+            chosen.update(seen_at=utc_now(), seen_by=_by(options)[:150])
         self._print(overview.notices(rows), overview.NOTICES, options, "Nothing to see.")
         self._dry(options, "--yes marks them as seen.")
 
@@ -191,7 +191,7 @@ class Command(CommerceCommand):
         for store in chosen:
             swept, trouble = sweep.Swept(), None
             try:
-                swept = sweep.sweep(store, _now, options["since"], not options["yes"], self._counter(store.source))
+                swept = sweep.sweep(store, utc_now, options["since"], not options["yes"], self._counter(store.source))
             except (OperatorError, TransientError) as error:  # told at the end; the next store may answer
                 trouble = error
                 troubles.append(error)
@@ -242,7 +242,3 @@ def _of(rows: QuerySet[Any], options: dict[str, Any]) -> QuerySet[Any]:
 
 def _by(options: dict[str, Any]) -> str:
     return str(options["by"] or getpass.getuser())
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
