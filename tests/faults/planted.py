@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import transaction
 
+from commerce_events import wire
 from commerce_events.bus import (
     codec,
     conf,
@@ -261,6 +262,19 @@ def the_result_is_written_outside_of_the_transaction(put: Set) -> None:
 @caught_by("I3 one id, one content")
 def the_sequence_is_not_counted_on(put: Set) -> None:
     put(bus.Stream, "take", lambda self: self.next_n)
+
+
+@caught_by("I3 one id, one content")
+def another_quantity_is_published_than_was_decided(put: Set) -> None:
+    value = codec.Encoder.value
+
+    def wrong(self: Any, full_topic: str, event_type: str, body: bytes, schema_text: str | None = None) -> bytes:
+        told = wire.decode(event_type, bytes(body))
+        if "fulfillment" in told:
+            told["fulfillment"]["quantity"] += 1
+        return value(self, full_topic, event_type, wire.encode(event_type, told), schema_text)
+
+    put(codec.Encoder, "value", wrong)
 
 
 @caught_by("I3 one id, one content")

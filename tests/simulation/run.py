@@ -224,7 +224,7 @@ class Run:
                 continue
             seen.add(result.id)
             if identity.epoch_of(result.sequence) < identity.epoch_of(last.get(result.key, 0)):
-                continue  # of a history that is lost: a reader keeps the highest
+                continue  # of a history that is lost, as in tests/faults/checkers.py
             if result.sequence <= last.get(result.key, 0):
                 raise ViolationError(f"I6: {result.key} falls back from {last[result.key]} to {result.sequence}")
             last[result.key] = result.sequence
