@@ -17,6 +17,11 @@ async def _one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reque
     lines = head.split(b"\r\n")
     said = {name.lower(): text.strip() for name, _, text in (line.partition(b":") for line in lines[1:])}
     await reader.readexactly(int(said.get(b"content-length", b"0")))
+    while said.get(b"transfer-encoding", b"").lower() == b"chunked":  # so gunicorn sends a page that says no length
+        size = int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16)
+        await reader.readexactly(size + 2)
+        if not size:
+            break
     if said.get(b"connection", b"").lower() == b"close":
         writer.close()
     return int(lines[0].split(b" ")[1]), b"retry-after" in said
