@@ -203,6 +203,6 @@ class Rounds:
         return loop
 
     def _keep(self, database: str, name: str, outcome: dict[str, Any]) -> None:
-        if outcome.get("events") and outcome.get("seconds"):
+        if "events" in outcome and outcome.get("seconds"):  # none at all is a pace, too
             outcome.setdefault("rate", round(outcome["events"] / outcome["seconds"], 1))
         self.measured.setdefault(database, {}).setdefault(name, []).append(outcome)
