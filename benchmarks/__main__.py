@@ -49,9 +49,14 @@ def _list(known: tuple[str, ...]) -> Any:
 def main(
     quick: bool, only: list[str], databases: list[str], rounds: int | None, backlog: float | None, out: Path | None
 ) -> None:  # fmt: skip
-    """Measure our consumer beside the stock event bus and beside plain SQL, alternating, on the engines that are here.
+    r"""Measure our consumer beside the stock event bus and beside plain SQL, alternating, on the engines that are here.
 
-    docs/references/performance.rst explains the figures; docs/references/performance.py makes it from the JSON.
+    docs/references/performance.rst explains the figures; docs/generate.py makes its tables of benchmarks/results.
+
+    \b
+    Examples:
+      python -m benchmarks --only P1,P3 --databases postgresql --rounds 3
+      python -m benchmarks --only P9 --backlog 1e6 --out reports/backlog.json
     """
     databases = databases or (["postgresql"] if quick else list(SEARCHES))
     rounds = rounds or (1 if quick else 5)

@@ -1,4 +1,4 @@
-"""The fault runs that were made and kept (``tests/faults/results/campaign.json``), and what was found in them."""
+"""The fault runs that were made and kept (``tests/faults/results/campaign.jsonl``), and what was found in them."""
 from __future__ import annotations
 
 import json
@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from docs.from_code.rst import note, table
+from tests.faults import campaign
 
 RESULTS = Path(__file__).resolve().parents[2] / "tests" / "faults" / "results"
 
 
 def page() -> str:
     """The sum, a row for each commit, and a row for each run that was violated."""
-    kept: dict[str, Any] = json.loads((RESULTS / "campaign.json").read_text(encoding="utf-8"))
+    kept: dict[str, Any] = campaign.summarise(campaign.RUNS)
     explained = json.loads((RESULTS / "explained.json").read_text(encoding="utf-8"))
     causes = {seed: row for row in explained for seed in row["seeds"]}
     return "\n\n".join([
-        (note("tests/faults/results/campaign.json") + _sum(kept)).rstrip(),
+        (note("tests/faults/results/campaign.jsonl") + _sum(kept)).rstrip(),
         table(("Commit", "Runs", "Kills", "Messages", "Runs violated"), map(_commit, kept["commits"])).rstrip(),
         table(("Seed", "Commit", "What was violated", "Where", "Cause", "Mended in"),
               (_found(each, causes.get(each["seed"])) for each in kept["found"])).rstrip(),
@@ -33,8 +34,8 @@ def _sum(kept: dict[str, Any]) -> str:
         f"{kept['runs that counted health probes']} runs that counted them). In "
         f"{kept['runs with every process started from nothing']} runs every process was started from nothing, in the "
         f"others forked. A run took {kept['seconds per run']} s and {kept['processor seconds per run']} s of "
-        f"processors, everything in the laboratory counted, three laboratories at a time on {kept['machine']}, beside "
-        "other work. A seed that is violated again at a later commit has a row again."
+        f"processors, everything in the laboratory counted, three laboratories at a time on two shared processors, "
+        "beside other work. A seed that is violated again at a later commit has a row again."
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.from_code.rst import note, table
+from tests.faults.campaign import RUNS, summarise
 
 RESULTS = Path(__file__).resolve().parents[2] / "tests" / "faults" / "results"
 NAMES = {"postgresql": "PostgreSQL", "mariadb": "MariaDB"}
@@ -25,7 +26,7 @@ def page() -> str:
     """Under what conditions, what receiving lost, what selling lost, and why."""
     why = json.loads((RESULTS / "stock-explained.json").read_text(encoding="utf-8"))
     rows = _rows(list(why))
-    campaign = json.loads((RESULTS / "campaign.json").read_text(encoding="utf-8"))["kinds"]
+    campaign = summarise(RUNS)["kinds"]
     every = [run for runs in rows.values() for run in runs]
     quiet = [name for name, runs in rows.items() if not any(_sum(runs, what) for what in SELLING.values())]
     return "\n\n".join([

@@ -7,7 +7,7 @@ Examples:
   python -m tests.faults --runs 1 --bug "an event is known by its ce id"     a bug planted, which the run must show
   python -m tests.faults --plan --seed 17              what a seed decides, without doing it
   python -m tests.faults --runs 500 --log runs.jsonl   a line for each run, at once: an interruption loses nothing
-  python -m tests.faults --summarise runs.jsonl        what they came to, into tests/faults/results/campaign.json
+  python -m tests.faults --summarise runs.jsonl        what they came to, as JSON
 """
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     said = _parsed(arguments, list(KINDS))
     if said.summarise:
         try:
-            print(campaign.keep(said.summarise))
+            print(json.dumps(campaign.summarise(said.summarise), indent=2))
         except OperatorError as error:
             print(f"{error}\n{error.hint}", file=sys.stderr)
             return 2
@@ -85,14 +85,16 @@ def main(arguments: list[str]) -> int:
 
 
 def _parsed(arguments: list[str], known: list[str]) -> argparse.Namespace:
+    from tests.faults import campaign
+
     parser = argparse.ArgumentParser(
         "python -m tests.faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"exit codes: {' '.join((main.__doc__ or '').split()[2:])}",
     )  # fmt: skip
-    parser.add_argument("--runs", type=_positive, default=5, help="how many, of as many seeds (default 5)")
-    parser.add_argument("--seed", type=_positive, default=1, help="the first seed (default 1)")
-    parser.add_argument("--labs", type=_positive, default=1, help="how many runs at a time (default 1)")
-    parser.add_argument("--orders", type=_positive, default=30, help="orders of a run (default 30)")
+    parser.add_argument("--runs", type=campaign.whole, default=5, help="how many, of as many seeds (default 5)")
+    parser.add_argument("--seed", type=campaign.whole, default=1, help="the first seed (default 1)")
+    parser.add_argument("--labs", type=campaign.whole, default=1, help="how many runs at a time (default 1)")
+    parser.add_argument("--orders", type=campaign.whole, default=30, help="orders of a run (default 30)")
     parser.add_argument("--kinds", default="", help="these faults alone, by their names with commas between them")
     parser.add_argument("--evidence", type=Path, default=Path("reports/faults"), help="where failed runs are kept")
     parser.add_argument("--report", type=Path, help="write what was done here, as JSON")
@@ -109,6 +111,8 @@ def _parsed(arguments: list[str], known: list[str]) -> argparse.Namespace:
 
         if said.bug not in BUGS:
             parser.error("no such bug; there are:\n  " + "\n  ".join(BUGS))
+    if said.kinds and not said.kinds.replace(",", "").strip():
+        parser.error(f"--kinds names no fault; there are {', '.join(known)}")
     said.kinds = tuple(kind.strip() for kind in said.kinds.split(",") if kind.strip())
     for name, file in (("--log", said.log), ("--report", said.report)):
         if file is not None and not file.parent.is_dir():
@@ -116,12 +120,6 @@ def _parsed(arguments: list[str], known: list[str]) -> argparse.Namespace:
     if unknown := set(said.kinds) - set(known):
         parser.error(f"no faults: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return said
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
 
 
 def told(outcome: Outcome, wanted: Wanted) -> str:

@@ -1,9 +1,8 @@
 """What runs came to: a line for each, and the sum of many."""
 from __future__ import annotations
 
+import argparse
 import json
-import os
-import platform
 import subprocess
 from collections import Counter
 from collections.abc import Iterable
@@ -16,7 +15,8 @@ from commerce_events.exceptions import OperatorError
 if TYPE_CHECKING:
     from tests.faults.run import Outcome
 
-RESULT = Path(__file__).with_name("results") / "campaign.json"
+#: The runs that were kept; docs/generate.py sums them up.
+RUNS = Path(__file__).with_name("results") / "campaign.jsonl"
 
 
 def line(outcome: Outcome) -> dict[str, Any]:
@@ -73,8 +73,7 @@ def summarise(log: Path) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         **total(kept), "from": kept[0]["at"] if kept else "", "to": kept[-1]["at"] if kept else "",
-        "machine": f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}", "commits": commits,
-        "found": found,
+        "commits": commits, "found": found,
     }  # fmt: skip
 
 
@@ -97,15 +96,11 @@ def _lines(log: Path) -> list[dict[str, Any]]:
     return kept
 
 
-def keep(log: Path) -> str:
-    """Sum a log up, for the docs; what it came to, in words."""
-    summary = summarise(log)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return (
-        f"{summary['runs']} runs, {summary['kills']} kills, {summary['messages']} messages; "
-        f"violated: {len(summary['violated'])} seeds; {RESULT}"
-    )
+def whole(text: str) -> int:
+    """A number on the command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
 
 
 def _commit() -> str:

@@ -3,6 +3,10 @@
 ``python -m tests.faults.stock`` makes runs for each row (``stock_rows.py``) and adds a line for each to
 ``tests/faults/results/stock.jsonl``, of which docs/generate.py makes the tables. A run that is made again at a later
 commit counts in place of the earlier one.
+
+Examples:
+  python -m tests.faults.stock --runs 1                          every row once
+  python -m tests.faults.stock --row "commits cut" --seed 3      one row, three runs more
 """
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from typing import Any
 
 import django
 
-from tests.faults.campaign import COMMIT
+from tests.faults.campaign import COMMIT, whole
 from tests.faults.stock_rows import ROWS, planned
 
 RESULT = Path(__file__).with_name("results") / "stock.jsonl"
@@ -55,14 +59,18 @@ def is_void(line: dict[str, Any]) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit codes: 0, nothing of ours was violated; 1, something was."""
-    parser = argparse.ArgumentParser("python -m tests.faults.stock", description=__doc__)
+    """Exit codes: 0, nothing of ours was violated; 1, something was; 2, the command line is wrong."""
+    parser = argparse.ArgumentParser(
+        "python -m tests.faults.stock", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--row", action="append", choices=list(ROWS), help="this one alone (may be repeated)")
-    parser.add_argument("--runs", type=int, default=3, help="of each row (default 3)")
-    parser.add_argument("--seed", type=int, default=1, help="of the first run of a row (default 1)")
+    parser.add_argument("--runs", type=whole, default=3, help="of each row (default 3)")
+    parser.add_argument("--seed", type=whole, default=1, help="of the first run of a row (default 1)")
     parser.add_argument("--evidence", type=Path, default=Path("reports/stock"), help="where logs are kept")
     parser.add_argument("--log", type=Path, default=RESULT, help="where a line for each run is added")
     said = parser.parse_args(arguments)
+    if not said.log.parent.is_dir():
+        parser.error(f"--log: there is no folder {said.log.parent}")
     violated: list[str] = []
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the engines are to end with us
 

@@ -18,7 +18,7 @@ from tests.faults.faults import FAULTS
 from tests.faults.labs import Wanted, runs
 from tests.faults.plan import CALM, KINDS, WINDOW, plan
 
-RUNS, SEED = int(os.environ.get("COMMERCE_EVENTS_FAULT_RUNS") or (60 if REQUIRED else 3)), 1
+RUNS, SEED = max(1, int(os.environ.get("COMMERCE_EVENTS_FAULT_RUNS") or (60 if REQUIRED else 3))), 1
 #: At a time: a run waits more than it works.
 LABS = 3
 

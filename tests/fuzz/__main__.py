@@ -38,6 +38,8 @@ def main(arguments: list[str]) -> int:
     if said.list or not said.target:
         print("\n".join(sorted(TARGETS)))
         return 0 if said.list else 2
+    if said.input and not said.input.is_file():
+        parser.error(f"there is no file {said.input}")
     if said.input:
         TARGETS[said.target](said.input.read_bytes())
         return 0
