@@ -117,7 +117,7 @@ _OPPOSITE: Sequence[type[models.Model]] = (Inbox, Stream, Position)
 
 
 def _deadlocks(scene: Scene, _: int, seconds: float) -> None:
-    """A session that takes the same rows the other way round, and is never the one to be given up."""
+    """A session that takes the same rows the other way round, and is seldom the one to be given up."""
     until = time.monotonic() + 1 + seconds
     while time.monotonic() < until:
         try:
@@ -132,10 +132,14 @@ def _deadlocks(scene: Scene, _: int, seconds: float) -> None:
 
 
 def _weighty(kind: str) -> None:
-    """PostgreSQL gives up who looks for deadlocks first, MariaDB who has written least."""
+    """PostgreSQL gives up who looks for deadlocks first, MariaDB who has written least.
+
+    PostgreSQL looks once in each wait, the others a second after it began: a circle that is closed later they have not
+    seen, and everybody waits until we look.
+    """
     with connection.cursor() as cursor:
         if kind == "postgresql":
-            cursor.execute("SET LOCAL deadlock_timeout = '1min'")
+            cursor.execute("SET LOCAL deadlock_timeout = '2s'")
         else:
             cursor.execute("CREATE TEMPORARY TABLE IF NOT EXISTS weight (n int) ENGINE=InnoDB")
             cursor.execute("INSERT INTO weight SELECT seq FROM seq_1_to_3000")
