@@ -37,7 +37,7 @@ class Member:
     ends: bool = False
     doomed: bool = False  # it will kill itself
     kills: int = 0
-    ended: list[int] = field(default_factory=list)  # codes with which it ended by itself
+    ended: list[tuple[int, str]] = field(default_factory=list)  # by itself: the codes, and its last words
     expected: bool = False  # it was told to end
     server: Server | None = None
     over: bool = False
@@ -191,8 +191,9 @@ class Crew:
             member.kills += 1
             self.note(f"{member.name} died at its point")
         elif not member.expected or code not in (0, -signal.SIGKILL, -signal.SIGTERM):
-            member.ended.append(code)
-            self.note(f"{member.name} ended by itself with {code}")
+            last = " | ".join(member.log.read_text(encoding="utf-8", errors="replace").splitlines()[-2:])
+            member.ended.append((code, last))
+            self.note(f"{member.name} ended by itself with {code}: {last}")
             time.sleep(0.3)
         member.launch()
 

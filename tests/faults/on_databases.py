@@ -5,9 +5,10 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from django.db import DatabaseError, InterfaceError, connection, models, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, models, transaction
 
 from commerce_events import topics
+from commerce_events.bus.failures import is_conflict
 from commerce_events.models import Inbox, Position, Stream
 from tests.faults.scene import Deed, Scene
 from tests.faults.ways import for_a_while, full, killed, refuses, resets, slow
@@ -70,7 +71,7 @@ def _database_frozen(scene: Scene, which: int, seconds: float) -> None:
         with connection.cursor() as cursor:
             if scene.kind == "mariadb":
                 freeze, melt = _FROZEN[which % len(_FROZEN)]
-                cursor.execute(freeze)
+                _freeze(freeze, 10)
                 time.sleep(seconds)
                 cursor.execute(melt)
             else:
@@ -79,6 +80,23 @@ def _database_frozen(scene: Scene, which: int, seconds: float) -> None:
                 thaw(scene.kind)
     except DatabaseError:  # another fault has it; the run thaws it at its end
         connection.close()
+
+
+def _freeze(statement: str, patience: float) -> None:
+    """Freeze MariaDB, in several tries. It waits for statements under way, and who has none under way waits for it: if
+    he holds a row that one of them wants, that is a circle which MariaDB does not see (``innodb_lock_wait_timeout``).
+    """
+    until = time.monotonic() + patience
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_wait_timeout = 1")
+        while True:
+            try:
+                cursor.execute(statement)
+                return
+            except OperationalError as error:
+                if not is_conflict(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
 
 
 #: MariaDB: how it is frozen, and how it thaws.

@@ -34,11 +34,12 @@ def _expired(scene: Scene, _: int, seconds: float) -> None:
         ends: dict[int, int] = {}
         for message in messages:
             ends[message.partition] = max(message.offset + 1, ends.get(message.partition, 0))
+        # noted first: an answer that does not come leaves open what was deleted
+        _note(scene, messages, with_topic=False)
         admin = scene.engines.admin()  # whose answers end with it
-        for at, future in admin.delete_records([TopicPartition(topic, *each) for each in ends.items()]).items():
-            with suppress(KafkaException):  # the cluster is in pieces just now
+        for future in admin.delete_records([TopicPartition(topic, *each) for each in ends.items()]).values():
+            with suppress(KafkaException, TimeoutError):  # the cluster is in pieces just now
                 future.result(10)
-                _note(scene, (each for each in messages if each.partition == at.partition), with_topic=False)
     finally:
         scene.before_database.heal()
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from commerce_events import topics
 from commerce_events.bus import topics_admin
+from commerce_events.bus.reader import Heard
 from commerce_events.models import Inbox, OutboxBatch, Position
 from consumers.fulfillment.reference.models import ReferenceCourse
 from tests.engines.schema import pointed_at
@@ -28,6 +29,7 @@ from tests.faults.engines import Engines
 from tests.faults.faults import FAULTS, Deed, Scene, thaw
 from tests.faults.person import Person
 from tests.faults.plan import CANARY, COURSES, LEARNERS, OFFERED, SOURCES, WINDOW, Fault, Plan
+from tests.faults.scene import Deleted
 from tests.faults.state import State, dump, ends, read
 
 #: Seconds after the last fault in which everything must be done (I8).
@@ -231,14 +233,14 @@ class Run:
     def _state(self, scene: Scene) -> State:
         noted = self._watch.close()
         for member in [*scene.crew.consumers, *scene.crew.stores]:
-            noted += [f"I8 {member.name} ended by itself with {code}" for code in member.ended
-                      if code not in scene.excused]
+            noted += [f"I8 {member.name} ended by itself with {code}: {last}"
+                      for code, last in member.ended if code not in scene.excused]
         if self.outcome.settled >= RECOVERY:
             green = [member.name for member in scene.crew.consumers if watch.is_green(member.health)]
             noted.append(f"I8 not done {RECOVERY:.0f} s after the last fault; green: {green}")
         state = self._read(scene)
         state.events, state.noted, state.sizes = self.plan.events(), noted, self._watch.peaks
-        state.restored, state.deleted = bool(scene.restores), list(scene.deleted)
+        state.restored, state.deleted = bool(scene.restores), _gone(scene.deleted, state.orders)
         self.outcome.events, self.outcome.results = len(state.orders), len(state.results)
         self.outcome.samples, self.outcome.probes = self._watch.samples, self._watch.probes
         return state
@@ -266,6 +268,15 @@ class Run:
         for name, said in self.outcome.violations.items():
             lines += ["", name, *(f"  {each}" for each in said)]
         (self.folder / "run.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _gone(deleted: Sequence[Deleted], there: Sequence[Heard]) -> list[tuple[Heard, bool]]:
+    """What was deleted indeed: the broker was asked, and its answer may not have come."""
+    stand = {(each.partition, each.offset): each.body for each in there}
+    return [
+        (each, with_topic) for each, with_topic in deleted
+        if with_topic or each.problem or stand.get((each.partition, each.offset)) != each.body
+    ]  # fmt: skip
 
 
 def _is_pending() -> bool:

@@ -1,0 +1,77 @@
+"""A database that is frozen comes to life again."""
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from consumers.fulfillment.reference.models import ReferenceCourse
+from tests.engines.schema import TestDatabase
+from tests.faults.on_databases import _FROZEN, _freeze
+
+TABLE = ReferenceCourse._meta.db_table
+
+
+def begun() -> BaseDatabaseWrapper:
+    """A session with a transaction, which waits for nothing for very long."""
+    session = connections.create_connection("default")
+    session.set_autocommit(False)
+    with session.cursor() as cursor:
+        cursor.execute("SET lock_wait_timeout = 15, innodb_lock_wait_timeout = 15")
+    return session
+
+
+def ended(session: BaseDatabaseWrapper) -> None:
+    session.rollback()
+    session.close()
+
+
+def changes(session: BaseDatabaseWrapper, key: str) -> None:
+    with session.cursor() as cursor:
+        cursor.execute(f"UPDATE {TABLE} SET modes = '{{}}' WHERE course_key = %s", [key])
+
+
+@pytest.mark.parametrize("how", _FROZEN, ids=lambda how: how[0])
+def test_who_freezes_mariadb_closes_no_circle_that_lasts(how: tuple[str, str], mariadb: TestDatabase) -> None:
+    for key in "ab":
+        ReferenceCourse.objects.create(course_key=key, modes={})
+    freeze, melt = how
+    said: list[Any] = []
+
+    def begins() -> None:
+        """Wants a row that the other holds."""
+        session = begun()
+        try:
+            changes(session, "a")
+        finally:
+            ended(session)
+        said.append("done")
+
+    def freezes() -> None:
+        session = connections["default"]
+        try:
+            _freeze(freeze, 10)
+            with session.cursor() as cursor:
+                cursor.execute(melt)
+            said.append("frozen, and melted")
+        finally:
+            session.close()
+
+    holder, began = begun(), time.monotonic()
+    changes(holder, "a")
+    threads = [threading.Thread(target=each) for each in (begins, freezes)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.3)
+    try:
+        changes(holder, "b")  # waits for the one who freezes, who waits for the other, who waits for us
+    finally:
+        ended(holder)
+    for thread in threads:
+        thread.join(30)
+    assert sorted(said) == ["done", "frozen, and melted"]
+    assert time.monotonic() - began < 12, "a limit has ended it, and nobody gave way"
