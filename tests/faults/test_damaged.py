@@ -1,5 +1,6 @@
-"""A checker that cannot say what it says is worth nothing: a right end of a run, wrong in one place, for each thing that
-each checker can say. The planted bugs beside it show that the product can get there.
+"""Each thing that each checker can say: it is said of a right end of a run that is wrong in one place.
+
+The planted bugs beside it show that the product can get there.
 """
 from __future__ import annotations
 
