@@ -28,7 +28,9 @@ def _sum(kept: dict[str, Any]) -> str:
     return (
         f"From {kept['from'][:16].replace('T', ' ')} to {kept['to'][:16].replace('T', ' ')} UTC: **{kept['runs']:,} "
         f"runs**, **{kept['kills']:,} kills** (SIGKILL of a living process), {kept['faults']:,} faults of "
-        f"{len(kept['kinds'])} kinds, {kept['messages']:,} messages, {kept['results']:,} results, "
+        f"{len(kept['kinds'])} kinds (of the {kept['runs that counted what was skipped']} runs that counted them, "
+        f"{kept['skipped']} more were planned and did not come to pass, because another one was there first), "
+        f"{kept['messages']:,} messages, {kept['results']:,} results, "
         f"{kept['offset samples']:,} comparisons of offsets with positions, "
         f"{kept['health probes']:,} health files read of processes that could not get on (in the "
         f"{kept['runs that counted health probes']} runs that counted them). In "

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commerce_events.exceptions import OperatorError
+from tests.faults.plan import PREPARATION
 
 if TYPE_CHECKING:
     from tests.faults.run import Outcome
@@ -24,7 +25,8 @@ def line(outcome: Outcome) -> dict[str, Any]:
     plan = outcome.plan
     return {
         "seed": plan.seed, "commit": COMMIT, "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "database": plan.database, "faults": [fault.kind for fault in plan.faults], "fresh": outcome.fresh,
+        "database": plan.database, "faults": outcome.faults, "skipped": outcome.skipped,
+        "fresh": outcome.fresh,
         "kills": outcome.kills, "messages": outcome.events, "results": outcome.results, "samples": outcome.samples,
         "probes": outcome.probes,
         "seconds": round(outcome.seconds, 1), "settled": round(outcome.settled, 1), "cpu": round(outcome.cpu, 1),
@@ -36,10 +38,12 @@ def total(lines: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Many runs."""
     kept = list(lines)
     number = max(1, len(kept))
-    kinds = Counter(kind for each in kept for kind in each["faults"])
+    kinds = Counter(kind for each in kept for kind in each["faults"] if kind != PREPARATION)
     return {
         "runs": len(kept), "violated": sorted({each["seed"] for each in kept if each["violations"]}),
-        "faults": kinds.total(), "kills": sum(each["kills"] for each in kept),
+        "faults": kinds.total(), "skipped": sum(len(each.get("skipped", ())) for each in kept),
+        "runs that counted what was skipped": sum("skipped" in each for each in kept),  # the first ones did not
+        "kills": sum(each["kills"] for each in kept),
         "messages": sum(each["messages"] for each in kept), "results": sum(each["results"] for each in kept),
         "offset samples": sum(each["samples"] for each in kept),
         "health probes": sum(each.get("probes", 0) for each in kept),

@@ -8,7 +8,7 @@ from confluent_kafka.admin import NewPartitions
 
 from commerce_events import topics
 from tests.engines.proxy import Proxy
-from tests.faults.scene import Deed, Scene
+from tests.faults.scene import Deed, Scene, SkippedError
 from tests.faults.ways import for_a_while, full, killed, refuses, resets, slow
 
 __all__ = ["FAULTS"]
@@ -44,10 +44,11 @@ def _coordinator_killed(scene: Scene, which: int, seconds: float) -> None:
 def _paused(scene: Scene, which: int, seconds: float) -> None:
     """Longer than the cluster waits for it: its partitions get other leaders, and it does not know."""
     broker = scene.broker(which)
-    if broker.alive:
-        broker.pause()
-        time.sleep(5 + seconds)
-        broker.resume()
+    if not broker.alive:
+        raise SkippedError("it is down already")
+    broker.pause()
+    time.sleep(5 + seconds)
+    broker.resume()
 
 
 def _all_killed(scene: Scene, _: int, seconds: float) -> None:
@@ -72,8 +73,8 @@ def _partitions_raised(scene: Scene, _: int, __: float) -> None:
     for future in admin.create_partitions([NewPartitions(topic, 12)]).values():
         try:
             future.result(5)
-        except KafkaException:  # the cluster is in pieces just now, or they were raised already
-            return
+        except (KafkaException, TimeoutError) as error:
+            raise SkippedError("the cluster is in pieces just now, or they were raised already") from error
 
 
 def _one(scene: Scene, which: int) -> Proxy:

@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from commerce_events import topics
 from commerce_events.bus.failures import is_conflict
 from commerce_events.models import Inbox, Position, Stream
-from tests.faults.scene import Deed, Scene
+from tests.faults.scene import Deed, Scene, SkippedError
 from tests.faults.ways import for_a_while, full, killed, refuses, resets, slow
 from tests.proof import snapshot
 from tests.proof.cutter import CommitCutter
@@ -18,6 +18,7 @@ from tests.proof.cutter import CommitCutter
 __all__ = ["FAULTS", "thaw"]
 
 LOST = (DatabaseError, InterfaceError)
+ANOTHER = "another fault has the database"
 
 
 def _database_killed(scene: Scene, _: int, seconds: float) -> None:
@@ -78,8 +79,9 @@ def _database_frozen(scene: Scene, which: int, seconds: float) -> None:
                 _configure("default_transaction_read_only", "on")
                 time.sleep(seconds)
                 thaw(scene.kind)
-    except DatabaseError:  # another fault has it; the run thaws it at its end
+    except DatabaseError as error:  # the run thaws it at its end
         connection.close()
+        raise SkippedError(ANOTHER) from error
 
 
 def _freeze(statement: str, patience: float) -> None:
@@ -190,8 +192,9 @@ def _lock_timeouts(scene: Scene, _: int, seconds: float) -> None:
         say(usual)
         if scene.kind == "mariadb":
             _end_sessions(scene.kind)
-    except LOST:  # another fault has it
+    except LOST as error:
         connection.close()
+        raise SkippedError(ANOTHER) from error
 
 
 def _hold(seconds: float) -> None:
@@ -209,24 +212,26 @@ def _poll_exceeded(scene: Scene, which: int, seconds: float) -> None:
     """A consumer takes longer over a batch than its group waits: it is thrown out, and finds out afterwards."""
     takers = [each for each in scene.crew.consumers if "--only" not in each.command or "intake" in each.command]
     scene.again(takers[which % len(takers)], COMMERCE_EVENTS_TEST_KAFKA='{"max.poll.interval.ms": 6000}')
-    with suppress(*LOST):
+    try:
         _hold(6.5 + seconds)
-        return
-    connection.close()
+    except LOST as error:
+        connection.close()
+        raise SkippedError(ANOTHER) from error
 
 
 def _one_order_fails(scene: Scene, which: int, seconds: float) -> None:
     """Every write of one learner's enrollments fails, and those of the others do not."""
     scene.cure(lambda: _mend(scene))
-    with suppress(*LOST):
+    try:
         with connection.cursor() as cursor:
             for table in scene.enrollments:
                 for statement in _SPOILED[scene.kind]:
                     cursor.execute(statement.format(table=table, learner=which % 4 + 1))
         time.sleep(2 + seconds)
         _mend(scene)
-        return
-    connection.close()
+    except LOST as error:
+        connection.close()
+        raise SkippedError(ANOTHER) from error
 
 
 _FAIL = "CREATE OR REPLACE FUNCTION spoiled() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$"
@@ -268,23 +273,26 @@ def _backed_up(scene: Scene, _: int, __: float) -> None:
                 if scene.kind == "postgresql":
                     cursor.execute(isolated)
                 scene.backup = snapshot.take()
-    except DatabaseError:  # another fault has it
+    except DatabaseError as error:
         connection.close()
+        raise SkippedError(ANOTHER) from error
 
 
 def _database_restored(scene: Scene, _: int, seconds: float) -> None:
     """The backup that was taken before: out of everybody's reach, the rows are put back."""
+    if scene.backup is None:
+        raise SkippedError("there is no backup")
     scene.before_database.refuse()
     time.sleep(0.3)
     try:
-        if scene.backup is not None:
-            topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
-            before = dict(Position.objects.filter(topic=topic).values_list("partition", "offset"))
-            scene.ceilings.update({at: max(offset, scene.ceilings.get(at, 0)) for at, offset in before.items()})
-            scene.restores.append(time.time())
-            snapshot.restore(scene.backup)
-    except DatabaseError:  # another fault has it
+        topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
+        before = dict(Position.objects.filter(topic=topic).values_list("partition", "offset"))
+        scene.ceilings.update({at: max(offset, scene.ceilings.get(at, 0)) for at, offset in before.items()})
+        scene.restores.append(time.time())
+        snapshot.restore(scene.backup)
+    except DatabaseError as error:
         connection.close()
+        raise SkippedError(ANOTHER) from error
     finally:
         scene.before_database.heal()
 

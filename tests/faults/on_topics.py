@@ -15,7 +15,7 @@ from commerce_events.bus.reader import Heard
 from commerce_events.exceptions import CommerceEventsError
 from commerce_events.models import Position
 from tests.faults.crew import Member
-from tests.faults.scene import Deed, Deleted, Scene
+from tests.faults.scene import Deed, Deleted, Scene, SkippedError
 from tests.faults.state import heard
 from tests.faults.store import SELLING, SOLD
 
@@ -24,13 +24,14 @@ __all__ = ["FAULTS"]
 
 def _expired(scene: Scene, _: int, seconds: float) -> None:
     """Nothing can be stored for a while, and retention deletes what has come meanwhile."""
-    if not _begun(scene):
-        return
+    _begun(scene)
     scene.before_database.refuse()
     try:
         time.sleep(1 + seconds)
         topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
         messages = _there(scene, topic)
+        if not messages:
+            raise SkippedError("there is nothing, or nobody knows what")
         ends: dict[int, int] = {}
         for message in messages:
             ends[message.partition] = max(message.offset + 1, ends.get(message.partition, 0))
@@ -48,8 +49,7 @@ def _made_anew(scene: Scene, _: int, seconds: float) -> None:
     """The topic is deleted, with what nobody has stored yet, and made again. Once in a run: what a checker is told of a
     deleted message, its partition and offset, means nothing in a topic between two others.
     """
-    if not _begun(scene):
-        return
+    _begun(scene)
     topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
     scene.before_database.refuse()
     try:
@@ -58,8 +58,7 @@ def _made_anew(scene: Scene, _: int, seconds: float) -> None:
             is_first = not any(each.with_topic for each in scene.deleted)
             messages = _there(scene, topic) if at_rest and is_first else []
             if not messages:
-                scene.crew.note("topic made anew: skipped, a second time or unknown what it holds")
-                return
+                raise SkippedError("it was made anew already, or nobody knows what it holds")
             # noted first: an answer that does not come leaves open what was deleted
             _note(scene, messages, with_topic=True)
             scene.cure(lambda: topics_admin.create_topics(scene.engines.admin(), scene.prefix, partitions=3))
@@ -101,18 +100,17 @@ def _rests(store: Member) -> bool:
     return False
 
 
-def _begun(scene: Scene) -> bool:
+def _begun(scene: Scene) -> None:
     """Wait until the group stands somewhere: what goes before nobody was to read, and is in no gap."""
     until = time.monotonic() + 10
     while time.monotonic() < until:
         try:
             if Position.objects.count() >= 3:
-                return True
+                return
         except (DatabaseError, InterfaceError):  # another fault has it
             connection.close()
         time.sleep(0.1)
-    scene.crew.note("nobody has begun to read: nothing is deleted")
-    return False
+    raise SkippedError("nobody has begun to read")
 
 
 def _make(scene: Scene, topic: str, patience: float) -> None:

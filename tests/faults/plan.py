@@ -49,6 +49,8 @@ KINDS = {
 
 #: Faults that begin with a process that starts, and want messages afterwards.
 EARLY = {"poll exceeded", "clock behind", "clock jumps"}
+#: What goes before a restore, and is no fault.
+PREPARATION = "database backed up"
 #: Faults after which messages are gone.
 LOSSES = {"offsets expired", "topic made anew"}
 
@@ -135,7 +137,7 @@ def plan(seed: int, orders: int = 30, kinds: Sequence[str] = ()) -> Plan:
         sales = _SALES[kind](draw, sales) if kind in _SALES else sales
     # a restore needs a backup, which is a little older
     faults += [
-        Fault(round(max(0.5, each.at - 3), 2), "database backed up", 0, 0) for each in faults if "restored" in each.kind
+        Fault(round(max(0.5, each.at - 3), 2), PREPARATION, 0, 0) for each in faults if "restored" in each.kind
     ]
     return Plan(
         seed, ("postgresql", "mariadb")[seed % 2], draw.choice(CREWS), draw.random() < 0.7,

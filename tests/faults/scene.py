@@ -18,7 +18,11 @@ from tests.faults.crew import Crew, Member
 from tests.faults.engines import Engines
 from tests.proof.cutter import CommitCutter
 
-__all__ = ["Deed", "Deleted", "Scene"]
+__all__ = ["Deed", "Deleted", "Scene", "SkippedError"]
+
+
+class SkippedError(Exception):
+    """A fault that did not come to pass, and why not: mostly another one was there first."""
 
 
 class Deleted(NamedTuple):

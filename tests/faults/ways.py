@@ -12,7 +12,7 @@ from typing import Any
 
 from commerce_events.bus.embedded.server import Server, family
 from tests.engines.proxy import Proxy
-from tests.faults.scene import Deed, Scene
+from tests.faults.scene import Deed, Scene, SkippedError
 
 Choice = Callable[[Scene, int], Proxy]
 
@@ -20,10 +20,12 @@ Choice = Callable[[Scene, int], Proxy]
 def killed(scene: Scene, servers: list[Any], seconds: float) -> None:
     """Servers end by SIGKILL, and are started again."""
     with scene.lock:
-        for server in servers:
-            if server.alive:
-                scene.kills += 1
-                server.kill()
+        alive = [server for server in servers if server.alive]
+        for server in alive:
+            scene.kills += 1
+            server.kill()
+    if not alive:
+        raise SkippedError("it is down already")
     time.sleep(seconds)
     scene.launch(servers)
 
@@ -31,8 +33,7 @@ def killed(scene: Scene, servers: list[Any], seconds: float) -> None:
 def full(scene: Scene, server: object, seconds: float) -> None:
     """No file of a server can grow. A limit of its processes has the same effect as a full disk, and needs no mount."""
     if not isinstance(server, Server) or shutil.which("prlimit") is None:
-        scene.crew.note("disk full: skipped, needs a server of this machine, and prlimit")
-        return
+        raise SkippedError("it needs a server of this machine, and prlimit")
     _limit(server, "0")
     scene.cure(lambda: _limit(server, "unlimited"))
     time.sleep(seconds)
