@@ -28,8 +28,7 @@ def _sum(kept: dict[str, Any]) -> str:
     return (
         f"From {kept['from'][:16].replace('T', ' ')} to {kept['to'][:16].replace('T', ' ')} UTC: **{kept['runs']:,} "
         f"runs**, **{kept['kills']:,} kills** (SIGKILL of a living process), {kept['faults']:,} faults of "
-        f"{len(kept['kinds'])} kinds (of the {kept['runs that counted what was skipped']} runs that counted them, "
-        f"{kept['skipped']} more were planned and did not come to pass, because another one was there first), "
+        f"{len(kept['kinds'])} kinds ({_skipped(kept)}), "
         f"{kept['messages']:,} messages, {kept['results']:,} results, "
         f"{kept['offset samples']:,} comparisons of offsets with positions, "
         f"{kept['health probes']:,} health files read of processes that could not get on (in the "
@@ -39,6 +38,13 @@ def _sum(kept: dict[str, Any]) -> str:
         f"processors, everything in the laboratory counted, three laboratories at a time on two shared processors, "
         "beside other work. A seed that is violated again at a later commit has a row again."
     )
+
+
+def _skipped(kept: dict[str, Any]) -> str:
+    counted = kept["runs that counted what was skipped"]
+    if not counted:
+        return "as planned; one that came upon another one of its kind may have changed nothing"
+    return f"{kept['skipped']} that did not come to pass are not among them in the {counted} runs that counted those"
 
 
 def _commit(row: dict[str, Any]) -> tuple[str, ...]:
