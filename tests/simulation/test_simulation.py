@@ -17,12 +17,12 @@ def test_whatever_dies_and_whoever_comes_first_the_end_is_the_same(part: int) ->
         outcome = Run(plan(seed)).run()  # raises, with the invariant that is broken
         seed, steps = seed + 1, steps + outcome.steps
         crashes, epochs = crashes + outcome.crashes, epochs + outcome.epochs
-    assert crashes > 100 and epochs > seed % 1_000_000, "something went wrong in these runs"
+    assert crashes > 100 and epochs > 25, "something went wrong in these runs"
 
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_fault_is_found(bug: str) -> None:
-    seed = next((seed for seed in range(400) if check(plan(seed, bug=bug))), None)
+    seed = next((seed for seed in range(1000) if check(plan(seed, bug=bug))), None)
     assert seed is not None, BUGS[bug]
 
 
