@@ -30,7 +30,7 @@ def page() -> str:
     every = [run for runs in rows.values() for run in runs]
     quiet = [name for name, runs in rows.items() if not any(_sum(runs, what) for what in SELLING.values())]
     return "\n\n".join([
-        (note("tests/faults/results/stock.jsonl") + _conditions(every)).rstrip(),
+        (note("tests/faults/results/stock.jsonl") + _conditions(every) + _superseded(len(every))).rstrip(),
         table(
             ("Fault", "Runs", "Events", *RECEIVING, "Longest silence", "Ours: violations", "Ours: longest silence",
              "Ours: times made in the campaign"),
@@ -48,11 +48,20 @@ def page() -> str:
 
 def _rows(order: list[str]) -> dict[str, Runs]:
     """The latest run of each row and seed."""
-    lines = map(json.loads, (RESULTS / "stock.jsonl").read_text(encoding="utf-8").splitlines())
     rows: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
-    for run in lines:
+    for run in _kept():
         rows[run["fault"]][run["seed"]] = run
     return {name: list(rows[name].values()) for name in sorted(rows, key=order.index)}
+
+
+def _kept() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (RESULTS / "stock.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def _superseded(shown: int) -> str:
+    """Runs that the page leaves out."""
+    more = len(_kept()) - shown
+    return f" Of a row and seed that was run again the latest run counts; {more} older stand in the file." if more else ""
 
 
 def _conditions(runs: Runs) -> str:
