@@ -61,7 +61,7 @@ def _kept() -> list[dict[str, Any]]:
 def _superseded(shown: int) -> str:
     """Runs that the page leaves out."""
     more = len(_kept()) - shown
-    return f" Of a row and seed that was run again the latest run counts; {more} older stand in the file." if more else ""
+    return f" Of a row and seed run again the latest run counts; {more} older in the file." if more else ""
 
 
 def _conditions(runs: Runs) -> str:

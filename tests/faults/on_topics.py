@@ -63,7 +63,7 @@ def _made_anew(scene: Scene, _: int, seconds: float) -> None:
             _note(scene, messages, with_topic=True)
             scene.cure(lambda: topics_admin.create_topics(scene.engines.admin(), scene.prefix, partitions=3))
             admin = scene.engines.admin()
-            with suppress(KafkaException):  # the cluster is in pieces just now
+            with suppress(KafkaException, TimeoutError):  # the cluster is in pieces just now
                 admin.delete_topics([topic], operation_timeout=10)[topic].result(15)
                 _make(scene, topic, 10)
     finally:
@@ -121,7 +121,7 @@ def _make(scene: Scene, topic: str, patience: float) -> None:
         try:
             admin.create_topics([NewTopic(topic, 3)])[topic].result(10)
             return
-        except KafkaException:
+        except (KafkaException, TimeoutError):
             time.sleep(0.3)
 
 
