@@ -80,7 +80,7 @@ def create_topics(
     made = []
     for name, future in client.create_topics(wanted, request_timeout=TIMEOUT).items():
         try:
-            future.result(TIMEOUT)
+            future.result()  # ends with the request
             made.append(name)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
@@ -159,7 +159,7 @@ def _settings(client: AdminClient, names: Iterable[str]) -> dict[str, dict[str, 
     told: dict[str, dict[str, str]] = {}
     for resource, future in client.describe_configs(asked, request_timeout=TIMEOUT).items() if asked else ():
         try:
-            told[resource.name] = {name: entry.value for name, entry in future.result(TIMEOUT).items()}
+            told[resource.name] = {name: entry.value for name, entry in future.result().items()}
         except KafkaException as error:
             raise _refusal(f"the settings of topic {resource.name} were not told", error) from error
     return told

@@ -1,6 +1,7 @@
 """Topics on a broker, as the table says; on a real broker, because the embedded one knows no admin calls."""
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -74,3 +75,14 @@ def test_a_broker_that_is_away_is_worth_another_try(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(TransientError):
         differences(client, "dev")
+
+
+def test_so_is_one_that_takes_the_question_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics_admin, "TIMEOUT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = AdminClient({"bootstrap.servers": f"127.0.0.1:{silent.getsockname()[1]}", "log_level": 0})
+
+        with pytest.raises(TransientError):
+            create_topics(client, "dev")
+        with pytest.raises(TransientError):
+            topics_admin._settings(client, ["dev-orders"])
