@@ -108,13 +108,18 @@ def advance_all(
 
 def gap(stand: Stand, log: Log) -> str:
     """Why reading on at this position would pass over something silently; '' if it would not."""
-    if stand.topic_id and log.topic_id and stand.topic_id != log.topic_id:
+    if is_of_another(stand, log.topic_id):
         return "topic_recreated"
     if stand.offset < log.low:
         return "offsets_expired"
     if stand.offset > log.high:
         return "log_truncated"
     return ""
+
+
+def is_of_another(stand: Stand, topic_id: str) -> bool:
+    """Whether this position means offsets of a topic that was deleted; not where one of both ids is not known."""
+    return bool(stand.topic_id and topic_id and stand.topic_id != topic_id)
 
 
 def halt(group: str, stand: Stand, log: Log, reason: str, now: datetime) -> Stand:
@@ -140,6 +145,15 @@ def accept(gap_row: Gap, log: Log, offset: int, by: str, now: datetime) -> None:
         Position.objects.filter(digest=identity).update(offset=offset, topic_id=log.topic_id, halted="", updated_at=now)
         gap_row.to_offset, gap_row.resolved_at, gap_row.resolution = offset, now, f"read on at {offset}, by {by}"
         gap_row.save(update_fields=["to_offset", "resolved_at", "resolution"])
+
+
+def forget(gap_row: Gap, by: str, now: datetime) -> None:
+    """Behind a gap there is no partition any more: an operator's decision. One that is added later begins anew."""
+    identity = digest(gap_row.group, gap_row.topic, gap_row.partition)
+    with transaction.atomic():
+        Position.objects.filter(digest=identity).delete()
+        gap_row.resolved_at, gap_row.resolution = now, f"no partition any more, accepted by {by}"
+        gap_row.save(update_fields=["resolved_at", "resolution"])
 
 
 def ahead(committed: Mapping[tuple[str, int], int], stands: Mapping[tuple[str, int], Stand]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -71,6 +71,7 @@ class Subscription:
                     "see that EVENT_BUS_TOPIC_PREFIX is the one the stores use.",
                 )
             stands = positions.load(self.settings.group, [topic])
+            self._vanished(stands)
             new = [partition for partition in found if (topic, partition) not in stands]
             offsets = {partition: self.beginning.offset(topic, partition, known=bool(stands)) for partition in new}
             with transaction.atomic():  # all or none: what has no position beside others was added to the topic
@@ -145,10 +146,10 @@ class Subscription:
             topic_id = self._ids.get(each[0], "")
             known = any(topic == each[0] for topic, _ in stands)
             stand = stands.get(each) or self.beginning.first(*each, topic_id, known=known)
-            log_ = kafka.log_of(self.consumer, *each, topic_id)
-            reason = "" if stand.halted else positions.gap(stand, log_)
-            if reason:
-                stand = positions.halt(self.settings.group, stand, log_, reason, self.clock())
+            if not stand.halted:
+                log_ = kafka.log_of(self.consumer, *each, topic_id)
+                if reason := positions.gap(stand, log_):
+                    stand = positions.halt(self.settings.group, stand, log_, reason, self.clock())
             found.append(stand)
         opened = []
         for each, stand in zip(at, found, strict=True):
@@ -169,6 +170,16 @@ class Subscription:
         self.assigned.discard(at)
         if at not in self.wanted:
             self.wanted.append(at)
+
+    def _vanished(self, stands: Mapping[At, Stand]) -> None:
+        """Halt where a topic made anew has no partition any more: the group gives it to nobody, who could see it."""
+        old = [stand for stand in stands.values() if positions.is_of_another(stand, self._ids.get(stand.topic, ""))]
+        for topic in {stand.topic for stand in old if not stand.halted}:
+            there = kafka.partitions(self.consumer, topic)
+            for stand in old:
+                if stand.topic == topic and there and stand.partition not in there and not stand.halted:
+                    empty = kafka.Log(0, 0, self._ids[topic])
+                    self._alarm(positions.halt(self.settings.group, stand, empty, "topic_recreated", self.clock()))
 
     def _alarm(self, stand: Stand) -> None:
         log.error(
@@ -269,9 +280,9 @@ class Subscription:
             return False
         stands = positions.load(self.settings.group, self.topics)
         self.refresh_ids()
+        self._vanished(stands)
         for at, stand in list(self.stands.items()):
-            known = self._ids.get(stand.topic, "")
-            if stand.topic_id and known and known != stand.topic_id:
+            if positions.is_of_another(stand, self._ids.get(stand.topic, "")):
                 self._anew(at)
         moved = [at for at in self.assigned if at not in stands or stands[at].offset != self.stands[at].offset]
         self._follow(moved)

@@ -15,6 +15,7 @@ from tests.engines.broker import Broker
 from tests.engines.processes import Processes
 from tests.proof import checkers
 from tests.proof.shop import Shop
+from tests.proof.steady import all_done, eventually
 
 SETTINGS = {"SESSION_TIMEOUT": 6}
 
@@ -26,13 +27,13 @@ def _run(processes: Processes, *flags: str) -> tuple[int, str]:
     return ended.returncode, ended.stdout + ended.stderr
 
 
-def _again(admin: AdminClient, topic: str) -> None:
+def _again(admin: AdminClient, topic: str, partitions: int = 3) -> None:
     """Delete a topic and make it again under its name."""
     admin.delete_topics([topic])[topic].result(20)
     until = time.monotonic() + 20
     while True:
         try:
-            admin.create_topics([NewTopic(topic, 3, 1)])[topic].result(20)
+            admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(20)
             return
         except KafkaException:  # the deletion is still under way
             assert time.monotonic() < until
@@ -66,6 +67,41 @@ def test_a_topic_made_anew_under_its_name_halts_until_somebody_decides(
     checkers.nothing_waits()
     checkers.seats_are_right(shop)
     assert not Gap.objects.filter(resolved_at=None).exists()
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["at the start", "below a running process"])
+def test_partitions_that_a_topic_made_anew_does_not_have_are_gaps_too(
+    running: bool, mariadb: Any, broker: Broker, shop: Shop, prefix: str, processes: Processes
+) -> None:
+    topic = topics.full_topic(topics.ORDER_TOPIC, prefix)
+    for number in range(6):
+        shop.paid(number)
+    assert _run(processes, "--from", "earliest")[0] == 0
+    if running:
+        process = processes.consume(settings={**SETTINGS, "TOPIC_CHECK": 1})
+        shop.paid(6)
+        eventually(lambda: all_done(7), "it is at work")
+    stood = dict(Position.objects.values_list("partition", "offset"))
+    _again(AdminClient({"bootstrap.servers": broker.bootstrap}), topic, partitions=1)
+    if running:
+        eventually(lambda: Gap.objects.count() == 3, "every partition has its gap", 40)
+        process.stop()
+    else:
+        assert _run(processes)[0] == 5
+    assert {gap.partition: gap.from_offset for gap in Gap.objects.all()} == stood
+    assert set(Gap.objects.values_list("reason", flat=True)) == {"topic_recreated"}
+
+    looked = processes.manage("commerce_gaps", "--accept", "all")
+    assert "its position is forgotten" in looked.stdout and Position.objects.count() == 3, looked.stderr
+    decided = processes.manage("commerce_gaps", "--accept", "all", "--yes", "--by", "operator")
+    assert decided.returncode == 0, decided.stderr
+    assert not Gap.objects.filter(resolved_at=None).exists()
+    assert list(Position.objects.values_list("partition", "halted")) == [(0, "")]
+    shop.reconnect()
+    shop.paid(7)
+    assert _run(processes)[0] == 0
+    checkers.nothing_waits()
+    checkers.seats_are_right(shop)
 
 
 def test_expired_offsets_halt_their_partition_and_no_other(

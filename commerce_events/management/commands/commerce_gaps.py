@@ -91,14 +91,22 @@ class Command(CommerceCommand):
         client = clients.onlooker(settings)
         try:
             ids = kafka.topic_ids(clients.admin(settings), {gap.topic for gap in gaps}, settings.registry_url)
+            there = {topic: kafka.partitions(client, topic) for topic in ids}
+            by, now = options["by"] or getpass.getuser(), datetime.now(UTC)
             for gap in gaps:
+                if there.get(gap.topic) and gap.partition not in there[gap.topic]:
+                    if options["yes"]:
+                        positions.forget(gap, by, now)
+                    what = f"gap {gap.pk}: {gap.topic}[{gap.partition}] is no more (stood at {gap.from_offset})"
+                    self.stdout.write(f"{what}; its position is forgotten" + (": done" if options["yes"] else ""))
+                    continue
                 log = kafka.log_of(client, gap.topic, gap.partition, ids.get(gap.topic, ""))
                 offset = log.low if options["at"] == "earliest" else log.high
                 what = f"gap {gap.pk}: {gap.topic}[{gap.partition}] reads on at {offset} (stood at {gap.from_offset})"
                 if options["yes"]:
                     # Kafka first: a committed offset above the position would look like a restored database
                     kafka.commit(client, {(gap.topic, gap.partition): offset})
-                    positions.accept(gap, log, offset, options["by"] or getpass.getuser(), datetime.now(UTC))
+                    positions.accept(gap, log, offset, by, now)
                     self.stdout.write(f"{what}: done; {log.high - offset} messages to read")
                 else:
                     self.stdout.write(f"{what}; {log.high - offset} messages to read")
