@@ -6,6 +6,7 @@ restart, which is what a test of an outage needs.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ from pathlib import Path
 from commerce_events.exceptions import OperatorError
 
 LOOPBACK = "127.0.0.1"
+_SYSTEM = random.SystemRandom()
 
 #: Children are born of one thread that lives as long as we do: the kernel takes the end of the thread that started a
 #: child for the death of its parent, and would stop a server that a test restarted from a short thread.
@@ -26,11 +28,20 @@ _CRADLE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="servers")
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
+    """Loopback ports that nobody has now, all different.
+
+    Below those that the system gives to outgoing connections: one of them could have the port of a server that is down
+    for a moment, and is to start again where it was. Drawn by the system, as two processes may draw at a time.
+    """
+    sockets: list[socket.socket] = []
     try:
-        for one in sockets:
-            one.bind((LOOPBACK, 0))
+        while len(sockets) < count:
+            one = socket.socket()
+            sockets.append(one)
+            try:
+                one.bind((LOOPBACK, _SYSTEM.randrange(16384, 32768)))
+            except OSError:  # somebody has it
+                sockets.pop().close()
         return [int(one.getsockname()[1]) for one in sockets]
     finally:
         for one in sockets:
@@ -138,8 +149,12 @@ class Server:
         """End it at once, with its children, as a crash would (SIGKILL)."""
         if self._child is None or not self.alive:
             return
-        _signal(family(self.pid), signal.SIGKILL)
+        pids = family(self.pid)
+        _signal(pids, signal.SIGKILL)
         self._child.wait()
+        deadline = time.monotonic() + 5
+        while any(_lives(pid) for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.01)  # a child that is still there holds what the next start needs: memory, a lock, the port
 
     def pause(self) -> None:
         """Stop it and its children where they stand (SIGSTOP): connections stay open and nobody answers."""
@@ -181,11 +196,20 @@ def family(pid: int) -> list[int]:
 
 
 def _runs(pid: int) -> bool:
+    return _state(pid) not in "TtZX"
+
+
+def _lives(pid: int) -> bool:
+    return _state(pid) not in "ZX"
+
+
+def _state(pid: int) -> str:
+    """The letter of a process's state; that of the dead if there is none."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "TtZX"
+        return "X"
+    return stat.rpartition(")")[2].split()[0]
 
 
 def _signal(pids: Sequence[int], number: signal.Signals) -> None:
