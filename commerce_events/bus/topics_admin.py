@@ -114,7 +114,7 @@ def _silent(client: AdminClient, known: dict[str, TopicMetadata], names: set[str
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     asked = {TopicPartition(name, number): latest for name in names for number in known[name].partitions}
     answers = client.list_offsets(asked, request_timeout=TIMEOUT)
-    return {partition.topic for partition, answer in answers.items() if answer.exception(TIMEOUT) is not None}
+    return {partition.topic for partition, answer in answers.items() if answer.exception() is not None}
 
 
 def _known(client: AdminClient) -> dict[str, TopicMetadata]:

@@ -42,9 +42,9 @@ def _sum(kept: dict[str, Any]) -> str:
 
 def _skipped(kept: dict[str, Any]) -> str:
     counted = kept["runs that counted what was skipped"]
-    if not counted:
-        return "as planned; one that came upon another one of its kind may have changed nothing"
-    return f"{kept['skipped']} that did not come to pass are not among them in the {counted} runs that counted those"
+    planned = "as planned: one that came upon another one may have changed nothing"
+    apart = f"in {counted} runs {kept['skipped']} more did not come to pass and are not among them"
+    return "; ".join([planned] * (counted < kept["runs"]) + [apart] * (counted > 0))
 
 
 def _commit(row: dict[str, Any]) -> tuple[str, ...]:

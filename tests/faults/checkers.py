@@ -35,13 +35,8 @@ def _lost(state: State) -> set[str]:
 
 
 def _is_in_a_gap(state: State, each: Heard, with_topic: bool) -> bool:
-    """With the topic may have gone a partition that nobody had heard of, and that there is no more: the gaps of the
-    others stand for it.
-    """
-    unknown = with_topic and (each.topic, each.partition) not in state.ends
     return any(
-        gap.topic == each.topic
-        and (unknown or (gap.partition == each.partition and gap.from_offset <= each.offset))
+        (gap.topic, gap.partition) == (each.topic, each.partition) and gap.from_offset <= each.offset
         and (with_topic or each.offset < (gap.to_offset or 0))
         for gap in state.gaps
     )  # fmt: skip

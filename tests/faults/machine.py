@@ -10,11 +10,9 @@ STAT = Path("/proc/stat")
 
 
 class Used(NamedTuple):
-    """Ticks of all processors since the start: those that did something, and those in which one that had something to
-    do was taken away (steal).
-    """
+    """Ticks of all processors since the start, and how many of them the host gave to others (steal)."""
 
-    here: int
+    ticks: int
     stolen: int
 
 
@@ -22,15 +20,15 @@ def used() -> Used:
     """Now; nothing where nobody tells (Linux does)."""
     try:
         all_of_them = STAT.read_text(encoding="ascii").partition("\n")[0]
-        user, nice, system, _idle, _waiting, irq, softirq, steal, *_ = map(int, all_of_them.split()[1:])
-    except (OSError, ValueError):
+        ticks = [int(each) for each in all_of_them.split()[1:9]]  # user, nice, system, idle, …; the eighth is steal
+        return Used(sum(ticks), ticks[7])
+    except (OSError, ValueError, IndexError):
         return Used(0, 0)
-    return Used(user + nice + system + irq + softirq, steal)
 
 
 class Clock:
-    """Seconds as they would have gone on a machine of our own: of one in which the host gave us a third of what we
-    wanted, a third counts.
+    """Seconds as they would have gone on a machine of our own: of one in which the host gave a third of the processors
+    to others, two thirds count.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -39,8 +37,8 @@ class Clock:
 
     def tick(self) -> float:
         """What has gone so far. To be asked every second or so."""
-        at, ticks = self.now(), used()
-        here, stolen = ticks.here - self._used.here, ticks.stolen - self._used.stolen
-        self.seconds += (at - self._at) * (here / (here + stolen) if here + stolen > 0 else 1.0)
-        self._at, self._used = at, ticks
+        at, now = self.now(), used()
+        ticks, stolen = now.ticks - self._used.ticks, now.stolen - self._used.stolen
+        self.seconds += (at - self._at) * (1 - stolen / ticks if ticks > 0 else 1.0)
+        self._at, self._used = at, now
         return self.seconds

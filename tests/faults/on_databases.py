@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, models, transaction
 
@@ -18,7 +18,25 @@ from tests.proof.cutter import CommitCutter
 __all__ = ["FAULTS", "thaw"]
 
 LOST = (DatabaseError, InterfaceError)
-ANOTHER = "another fault has the database"
+
+
+@contextmanager
+def _begins() -> Iterator[None]:
+    """What a fault begins with: if that is not to be had, there is no fault."""
+    try:
+        yield
+    except LOST as error:
+        connection.close()
+        raise SkippedError("another fault has the database") from error
+
+
+@contextmanager
+def _ends() -> Iterator[None]:
+    """What comes after that: another fault may cut it short."""
+    try:
+        yield
+    except LOST:
+        connection.close()
 
 
 def _database_killed(scene: Scene, _: int, seconds: float) -> None:
@@ -68,33 +86,33 @@ def _end_sessions(kind: str) -> None:
 
 def _database_frozen(scene: Scene, which: int, seconds: float) -> None:
     """No write is taken: PostgreSQL refuses it, MariaDB has it wait or refuses it."""
-    try:
-        with connection.cursor() as cursor:
-            if scene.kind == "mariadb":
-                freeze, melt = _FROZEN[which % len(_FROZEN)]
-                _freeze(freeze, 10)
-                time.sleep(seconds)
+    freeze, melt = _FROZEN[which % len(_FROZEN)]
+    with _begins():
+        if scene.kind == "mariadb":
+            _freeze(freeze, 10)
+        else:
+            _configure("default_transaction_read_only", "on")
+    time.sleep(seconds)
+    with _ends():  # else the run thaws it at its end
+        if scene.kind == "mariadb":
+            with connection.cursor() as cursor:
                 cursor.execute(melt)
-            else:
-                _configure("default_transaction_read_only", "on")
-                time.sleep(seconds)
-                thaw(scene.kind)
-    except DatabaseError as error:  # the run thaws it at its end
-        connection.close()
-        raise SkippedError(ANOTHER) from error
+        else:
+            thaw(scene.kind)
 
 
-def _freeze(statement: str, patience: float) -> None:
-    """Freeze MariaDB, in several tries. It waits for statements under way, and who has none under way waits for it: if
-    he holds a row that one of them wants, that is a circle which MariaDB does not see (``innodb_lock_wait_timeout``).
+def _freeze(statement: str, patience: float) -> int:
+    """Freeze MariaDB, and say in how many tries. It waits for statements under way, and who has none under way waits
+    for it: if he holds a row that one of them wants, that is a circle which MariaDB does not see.
     """
-    until = time.monotonic() + patience
+    until, tries = time.monotonic() + patience, 0
     with connection.cursor() as cursor:
         cursor.execute("SET lock_wait_timeout = 1")
         while True:
+            tries += 1
             try:
                 cursor.execute(statement)
-                return
+                return tries
             except OperationalError as error:
                 if not is_conflict(error) or time.monotonic() > until:
                     raise
@@ -184,17 +202,15 @@ def _lock_timeouts(scene: Scene, _: int, seconds: float) -> None:
                 cursor.execute(f"SET GLOBAL {name} = {value}")
 
     scene.cure(lambda: say(usual))
-    try:
+    with _begins():
         say(soon)
+    with _ends():
         if scene.kind == "mariadb":  # holds for sessions to come
             _end_sessions(scene.kind)
         _hold(1 + seconds)
         say(usual)
         if scene.kind == "mariadb":
             _end_sessions(scene.kind)
-    except LOST as error:
-        connection.close()
-        raise SkippedError(ANOTHER) from error
 
 
 def _hold(seconds: float) -> None:
@@ -212,26 +228,20 @@ def _poll_exceeded(scene: Scene, which: int, seconds: float) -> None:
     """A consumer takes longer over a batch than its group waits: it is thrown out, and finds out afterwards."""
     takers = [each for each in scene.crew.consumers if "--only" not in each.command or "intake" in each.command]
     scene.again(takers[which % len(takers)], COMMERCE_EVENTS_TEST_KAFKA='{"max.poll.interval.ms": 6000}')
-    try:
+    with _ends():
         _hold(6.5 + seconds)
-    except LOST as error:
-        connection.close()
-        raise SkippedError(ANOTHER) from error
 
 
 def _one_order_fails(scene: Scene, which: int, seconds: float) -> None:
     """Every write of one learner's enrollments fails, and those of the others do not."""
     scene.cure(lambda: _mend(scene))
-    try:
-        with connection.cursor() as cursor:
-            for table in scene.enrollments:
-                for statement in _SPOILED[scene.kind]:
-                    cursor.execute(statement.format(table=table, learner=which % 4 + 1))
-        time.sleep(2 + seconds)
+    with _begins(), connection.cursor() as cursor:
+        for table in scene.enrollments:
+            for statement in _SPOILED[scene.kind]:
+                cursor.execute(statement.format(table=table, learner=which % 4 + 1))
+    time.sleep(2 + seconds)
+    with _ends():
         _mend(scene)
-    except LOST as error:
-        connection.close()
-        raise SkippedError(ANOTHER) from error
 
 
 _FAIL = "CREATE OR REPLACE FUNCTION spoiled() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$"
@@ -265,17 +275,13 @@ def _mend(scene: Scene) -> None:
 def _backed_up(scene: Scene, _: int, __: float) -> None:
     """A backup of one moment, whatever is being written."""
     isolated = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-    try:
-        with connection.cursor() as cursor:
-            if scene.kind == "mariadb":
-                cursor.execute(isolated)  # of the next one
-            with transaction.atomic():
-                if scene.kind == "postgresql":
-                    cursor.execute(isolated)
-                scene.backup = snapshot.take()
-    except DatabaseError as error:
-        connection.close()
-        raise SkippedError(ANOTHER) from error
+    with _begins(), connection.cursor() as cursor:
+        if scene.kind == "mariadb":
+            cursor.execute(isolated)  # of the next one
+        with transaction.atomic():
+            if scene.kind == "postgresql":
+                cursor.execute(isolated)
+            scene.backup = snapshot.take()
 
 
 def _database_restored(scene: Scene, _: int, seconds: float) -> None:
@@ -286,13 +292,12 @@ def _database_restored(scene: Scene, _: int, seconds: float) -> None:
     time.sleep(0.3)
     try:
         topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
-        before = dict(Position.objects.filter(topic=topic).values_list("partition", "offset"))
+        with _begins():
+            before = dict(Position.objects.filter(topic=topic).values_list("partition", "offset"))
         scene.ceilings.update({at: max(offset, scene.ceilings.get(at, 0)) for at, offset in before.items()})
         scene.restores.append(time.time())
-        snapshot.restore(scene.backup)
-    except DatabaseError as error:
-        connection.close()
-        raise SkippedError(ANOTHER) from error
+        with _ends():
+            snapshot.restore(scene.backup)
     finally:
         scene.before_database.heal()
 

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from commerce_events import topics
 from tests.faults import clock
-from tests.faults.scene import Deed, Scene
+from tests.faults.scene import Deed, Scene, SkippedError
 from tests.proof import killer
 
 __all__ = ["FAULTS"]
@@ -38,12 +38,14 @@ def _frozen(scene: Scene, which: int, seconds: float) -> None:
 def _stopped(scene: Scene, which: int, seconds: float) -> None:
     members = [member for member in scene.struck(which) if member.server is not None and member.alive]
     servers = [member.server for member in members if member.server is not None]
+    if not servers:
+        raise SkippedError("it is not there just now")
     until = time.monotonic() + seconds
-    with scene.away(members[0].name if members else ""):
+    with scene.away(members[0].name):
         for server in servers:
             server.pause()
         # another fault may kill it meanwhile: who follows it is well
-        while time.monotonic() < until and (not servers or servers[0].alive):
+        while time.monotonic() < until and servers[0].alive:
             time.sleep(0.02)
     time.sleep(max(0.0, until - time.monotonic()))
     for server in servers:

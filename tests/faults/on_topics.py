@@ -38,9 +38,12 @@ def _expired(scene: Scene, _: int, seconds: float) -> None:
         # noted first: an answer that does not come leaves open what was deleted
         _note(scene, messages, with_topic=False)
         admin = scene.engines.admin()  # whose answers end with it
+        refused = 0
         for future in admin.delete_records([TopicPartition(topic, *each) for each in ends.items()]).values():
-            with suppress(KafkaException, TimeoutError):  # the cluster is in pieces just now
-                future.result(10)
+            with suppress(TimeoutError):  # the cluster is in pieces just now
+                refused += isinstance(future.exception(10), KafkaException)
+        if refused == len(ends):
+            raise SkippedError("the cluster is in pieces just now")
     finally:
         scene.before_database.heal()
 
@@ -59,13 +62,18 @@ def _made_anew(scene: Scene, _: int, seconds: float) -> None:
             messages = _there(scene, topic) if at_rest and is_first else []
             if not messages:
                 raise SkippedError("it was made anew already, or nobody knows what it holds")
+            if {each.partition for each in messages} - _known():
+                raise SkippedError("there are partitions that no consumer has heard of: nobody could tell of those")
             # noted first: an answer that does not come leaves open what was deleted
             _note(scene, messages, with_topic=True)
             scene.cure(lambda: topics_admin.create_topics(scene.engines.admin(), scene.prefix, partitions=3))
             admin = scene.engines.admin()
-            with suppress(KafkaException, TimeoutError):  # the cluster is in pieces just now
-                admin.delete_topics([topic], operation_timeout=10)[topic].result(15)
-                _make(scene, topic, 10)
+            try:
+                with suppress(TimeoutError):  # no answer: it may be gone
+                    admin.delete_topics([topic], operation_timeout=10)[topic].result(15)
+            except KafkaException as error:
+                raise SkippedError("the cluster is in pieces just now") from error
+            _make(scene, topic, 10)
     finally:
         scene.before_database.heal()
 
@@ -98,6 +106,14 @@ def _rests(store: Member) -> bool:
         return True
     store.server.resume()
     return False
+
+
+def _known() -> set[int]:
+    try:
+        return set(Position.objects.values_list("partition", flat=True))
+    except (DatabaseError, InterfaceError):
+        connection.close()
+        return set()
 
 
 def _begun(scene: Scene) -> None:

@@ -75,7 +75,7 @@ class Person:
             "COMMERCE_EVENTS_TEST_BOOTSTRAP": scene.engines.bootstrap, "COMMERCE_EVENTS_TEST_REGISTRY": scene.registry,
         }  # fmt: skip
         ended = subprocess.run(
-            [*MANAGE, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=300
+            [*MANAGE, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
         )
         said = (ended.stdout + ended.stderr).strip().splitlines()
         scene.crew.note(f"a person: {' '.join(arguments)}: {ended.returncode} {said[-1] if said else ''}")

@@ -187,10 +187,12 @@ class Run:
         self.note(f"{fault.kind} (#{fault.which}, {fault.seconds:.1f} s)")
         try:
             self.faults[fault.kind](scene, fault.which, fault.seconds)
-            self.outcome.faults += [fault.kind] if fault.kind != PREPARATION else []
+            if fault.kind != PREPARATION:
+                self.outcome.faults.append(fault.kind)
             self.note(f"{fault.kind} is over")
         except SkippedError as why:
-            self.outcome.skipped.append(fault.kind)
+            if fault.kind != PREPARATION:
+                self.outcome.skipped.append(fault.kind)
             self.note(f"{fault.kind} was skipped: {why}")
         except Exception as error:  # noqa: BLE001 recorded: a fault that did not happen proves nothing
             self.undone.append(f"{fault}: {type(error).__name__}: {error}")
@@ -216,7 +218,7 @@ class Run:
         self.outcome.settled, wall = clock.tick(), time.monotonic() - began
         self.note(f"{'settled' if done else 'not settled'} in {wall:.1f} s, of which the host left us "
                   f"{self.outcome.settled:.1f}")
-        self._is_settled = done
+        self._is_settled = done and self.outcome.settled < RECOVERY
 
     def _is_done(self, scene: Scene) -> bool:
         try:
@@ -281,11 +283,7 @@ class Run:
 
 def _gone(deleted: Sequence[Deleted], there: Sequence[Heard]) -> list[tuple[Heard, bool]]:
     """What was deleted indeed: the broker was asked, and its answer may not have come."""
-    stand = {(each.partition, each.offset): each.body for each in there}
-    return [
-        (each, with_topic) for each, with_topic in deleted
-        if with_topic or each.problem or stand.get((each.partition, each.offset)) != each.body
-    ]  # fmt: skip
+    return [(each, with_topic) for each, with_topic in deleted if each not in there]
 
 
 def _is_pending() -> bool:

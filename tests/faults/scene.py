@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from confluent_kafka import KafkaException
 from django.db import DatabaseError, InterfaceError, connection
 
 from commerce_events.bus.embedded.native import KafkaBroker
 from commerce_events.bus.embedded.server import Server
 from commerce_events.bus.reader import Heard
+from commerce_events.exceptions import CommerceEventsError
 from tests.engines.proxy import Proxy
 from tests.faults.crew import Crew, Member
 from tests.faults.engines import Engines
@@ -111,7 +113,7 @@ class Scene:
                 try:
                     how()
                     break
-                except (DatabaseError, InterfaceError):
+                except (DatabaseError, InterfaceError, CommerceEventsError, KafkaException):
                     connection.close()
                     time.sleep(0.3)
 

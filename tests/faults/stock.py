@@ -45,14 +45,17 @@ def measure(folder: Path, names: Sequence[str], seeds: Sequence[int], say: Calla
                     "at": datetime.now(UTC).isoformat(timespec="seconds"), "database": outcome.plan.database,
                     "messages": outcome.events,
                     "load": round(os.getloadavg()[0], 1), "seconds": round(outcome.seconds, 1), "stock": run.stock,
+                    "skipped": outcome.skipped,
                     "ours": {**run.ours, "violations": {name: said[:3] for name, said in outcome.violations.items()}},
                 })  # fmt: skip
 
 
 def is_void(line: dict[str, Any]) -> bool:
-    """Whether the faults did not meet the stock loop, which handled its first event after them and lost nothing: a
-    machine that was too busy.
+    """Whether the faults did not meet the stock loop: one did not come to pass, or it handled its first event after
+    them and lost nothing, on a machine that was too busy.
     """
+    if line.get("skipped"):
+        return True
     row, stock = ROWS[line["fault"]], line["stock"]
     met = row.cut_off or any(stock[what] for what in ("lost", "left", "repeated", "results lost"))
     return not met and stock["first"] > max(at for at, _, _ in row.faults)
@@ -78,7 +81,7 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(line), flush=True)
         violated.extend(line["ours"]["violations"])
         if is_void(line):
-            print("not kept: the stock loop began after the faults", flush=True)
+            print("not kept: the faults did not meet the stock loop", flush=True)
             return
         with said.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")

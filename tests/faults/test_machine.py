@@ -8,20 +8,21 @@ import pytest
 from tests.faults import machine
 
 #: What /proc/stat says first: user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice.
-LINE = "cpu  {user} 0 10 5000 7 0 0 {steal} 0 0\ncpu0 1 2 3\n"
+LINE = "cpu  {user} 0 10 {idle} 7 0 0 {steal} 0 0\ncpu0 1 2 3\n"
 
 
 @pytest.mark.parametrize(
-    ("here", "stolen", "counts"), [(100, 0, 1.0), (100, 100, 0.5), (10, 30, 0.25), (0, 0, 1.0), (0, 50, 0.0)]
+    ("here", "idle", "stolen", "counts"),
+    [(100, 0, 0, 1.0), (100, 0, 100, 0.5), (10, 0, 30, 0.25), (50, 1900, 50, 0.975), (0, 0, 0, 1.0), (0, 0, 50, 0.0)],
 )
 def test_what_the_host_gave_to_others_does_not_count(
-    here: int, stolen: int, counts: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: int, idle: int, stolen: int, counts: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stat = tmp_path / "stat"
     monkeypatch.setattr(machine, "STAT", stat)
-    stat.write_text(LINE.format(user=700, steal=40))
+    stat.write_text(LINE.format(user=700, idle=9000, steal=40))
     clock = machine.Clock(iter([50.0, 58.0]).__next__)
-    stat.write_text(LINE.format(user=700 + here, steal=40 + stolen))
+    stat.write_text(LINE.format(user=700 + here, idle=9000 + idle, steal=40 + stolen))
     assert clock.tick() == pytest.approx(8 * counts)
 
 

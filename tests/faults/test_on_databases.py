@@ -54,11 +54,10 @@ def test_who_freezes_mariadb_closes_no_circle_that_lasts(how: tuple[str, str], m
     def freezes() -> None:
         session = connections["default"]
         try:
-            _freeze(freeze, 10)
+            said.append(_freeze(freeze, 10))
+        finally:
             with session.cursor() as cursor:
                 cursor.execute(melt)
-            said.append("frozen, and melted")
-        finally:
             session.close()
 
     holder, began = begun(), time.monotonic()
@@ -73,5 +72,7 @@ def test_who_freezes_mariadb_closes_no_circle_that_lasts(how: tuple[str, str], m
         ended(holder)
     for thread in threads:
         thread.join(30)
-    assert sorted(said) == ["done", "frozen, and melted"]
+    assert len(said) == 2 and "done" in said
+    said.remove("done")
+    assert said > [1], "the circle was closed, and opened again"
     assert time.monotonic() - began < 12, "a limit has ended it, and nobody gave way"

@@ -44,5 +44,6 @@ def test_a_run_counts_if_the_faults_met_the_stock_loop() -> None:
     stock = {"lost": 0, "left": 0, "repeated": 0, "results lost": 0, "first": 1.0}
     assert not is_void({"fault": "database killed", "stock": stock})
     assert is_void({"fault": "database killed", "stock": {**stock, "first": 9.0}})
+    assert is_void({"fault": "database killed", "stock": stock, "skipped": ["database killed"]})
     assert not is_void({"fault": "database killed", "stock": {**stock, "first": 9.0, "lost": 1}})
     assert not is_void({"fault": "database killed", "stock": {**stock, "first": None, "lost": 9}})

@@ -42,9 +42,10 @@ def restore(backup: Backup) -> None:
         for model, rows in backup.rows.items():
             model._default_manager.bulk_create([model(**row) for row in rows])
     with connection.cursor() as cursor:
+        if connection.vendor == "mysql":
+            cursor.execute("SET lock_wait_timeout = 10")  # of a day
         for table, key in backup.keys.items():
-            if key:
-                cursor.execute(_WRITE[connection.vendor].format(table=table, key=key))
+            cursor.execute(_WRITE[connection.vendor].format(table=table, key=key))
     STREAMS.forget()
 
 
@@ -56,7 +57,7 @@ _READ = {
 }
 _WRITE = {
     "sqlite": "UPDATE sqlite_sequence SET seq = {key} WHERE name = '{table}'",
-    "postgresql": "SELECT setval(pg_get_serial_sequence('{table}', 'id'), {key})",
+    "postgresql": "SELECT setval(pg_get_serial_sequence('{table}', 'id'), greatest({key}, 1), {key} > 0)",
     "mysql": "ALTER TABLE {table} AUTO_INCREMENT = {key}",
 }
 

@@ -22,7 +22,8 @@ def test_whatever_dies_and_whoever_comes_first_the_end_is_the_same(part: int) ->
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_fault_is_found(bug: str) -> None:
-    seed = next((seed for seed in range(1000) if check(plan(seed, bug=bug))), None)
+    # nearly all show within thirty; two restores below one relay, with results of either in its hands, are seldom
+    seed = next((seed for seed in range(3000) if check(plan(seed, bug=bug))), None)
     assert seed is not None, BUGS[bug]
 
 
