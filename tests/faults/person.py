@@ -74,9 +74,13 @@ class Person:
             **os.environ, **scene.crew.environment, "COMMERCE_EVENTS_TEST_DATABASE": scene.url,
             "COMMERCE_EVENTS_TEST_BOOTSTRAP": scene.engines.bootstrap, "COMMERCE_EVENTS_TEST_REGISTRY": scene.registry,
         }  # fmt: skip
-        ended = subprocess.run(
-            [*MANAGE, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
-        )
+        try:
+            ended = subprocess.run(
+                [*MANAGE, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
+            )
+        except subprocess.TimeoutExpired:
+            scene.crew.note(f"a person: {' '.join(arguments)}: no end in sight")
+            return -1
         said = (ended.stdout + ended.stderr).strip().splitlines()
         scene.crew.note(f"a person: {' '.join(arguments)}: {ended.returncode} {said[-1] if said else ''}")
         return ended.returncode
