@@ -45,8 +45,9 @@ def measure(site: Site, database: str, prefix: str, steady: int, seconds: float)
         asked("/bare", WARM, CONNECTIONS)
         bare = asked("/bare", steady, CONNECTIONS)
         begin = first
-        asked("/webhooks/shop", WARM, CONNECTIONS)
+        warm = asked("/webhooks/shop", WARM, CONNECTIONS)
         ours = asked("/webhooks/shop", steady, CONNECTIONS)
+        ours["refused"] += warm["refused"]
         pace = ours["events"] / ours["seconds"]
         crowd = asked("/webhooks/shop", int(2 * pace * seconds), CROWD, 2 * pace)
     swept = _swept({**environment, ORDERS: f"{begin}-{first}"})

@@ -78,3 +78,15 @@ def test_a_sample_belongs_to_its_innermost_part_and_start_up_to_none() -> None:
 def test_backlogs_grow_tenfold_up_to_the_one_that_was_asked_for() -> None:
     assert sizes_up_to(100_000) == (1000, 10_000, 10_000, 10_000, 100_000)
     assert sizes_up_to(3000) == (1000, 3000)
+
+
+def test_the_sweep_must_find_what_was_refused_at_either_pace() -> None:
+    def run(swept: int) -> dict[str, Any]:
+        crowd = {"offered": 300, "rate": 250, "statuses": {"200": 90, "503": 10}, "refused": 10,
+                 "refused_without_time": 0, "swept": swept}  # fmt: skip
+        steady = {"rate": 150, "p99": 80.0, "refused": 3}
+        return {"webhooks": [steady], "bare": [{**steady, "refused": 0}], "crowd": [crowd]}
+
+    what = "of what was refused, the sweep found"
+    assert told(run(13))[what] is True
+    assert told(run(10))[what] is False, "three that were refused at our own pace are lost"
