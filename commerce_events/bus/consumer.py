@@ -26,6 +26,7 @@ from commerce_events import checks
 from commerce_events.bus import handlers
 from commerce_events.bus.beginning import BEGIN
 from commerce_events.bus.conf import bus_settings, merged
+from commerce_events.bus.failures import summary
 from commerce_events.bus.worker import Options, Worker
 from commerce_events.exceptions import OperatorError
 
@@ -69,7 +70,7 @@ class DurableConsumer(EventBusConsumer):
             log.error("%s %s", error, error.hint)
             raise SystemExit(3) from error
         except Exception as error:
-            log.exception("the consumer stopped")
+            log.error("the consumer stopped: %s", summary(error))  # never its text, which may quote a learner
             raise SystemExit(1) from error
 
     def _worker(self) -> Worker:
