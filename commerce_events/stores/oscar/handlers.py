@@ -12,6 +12,7 @@ from typing import Any
 from django.db import DatabaseError, connection, transaction
 
 from commerce_events.bus.clock import utc_now
+from commerce_events.bus.failures import summary
 from commerce_events.exceptions import ContractError, OperatorError
 from commerce_events.stores import orders
 from commerce_events.stores.conf import stores
@@ -43,10 +44,10 @@ def tell(order: Any) -> None:
         except ContractError as error:
             log.error("store %s: an order breaks the contract: %s", store.source, error)
             orders.note(store.source, here.number, [Notice(code="contract_broken", about=str(error)[:255])], now)
-        except DatabaseError:
+        except DatabaseError as error:
             if connection.in_atomic_block:
                 raise  # the shop's own transaction may be lost with it
-            log.exception("store %s: an order is left to the sweep", store.source)
+            log.error("store %s: an order is left to the sweep: %s", store.source, summary(error))
 
 
 def on_checkout(sender: Any, order: Any, **_: Any) -> None:
