@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -148,8 +149,10 @@ class Subscription:
             stand = stands.get(each) or self.beginning.first(*each, topic_id, known=known)
             if not stand.halted:
                 log_ = kafka.log_of(self.consumer, *each, topic_id)
-                if reason := positions.gap(stand, log_):
-                    stand = positions.halt(self.settings.group, stand, log_, reason, self.clock())
+                if positions.gap(stand, log_):
+                    self.refresh_ids()  # what looks like a log cut short may be a topic made anew since the last look
+                    log_ = replace(log_, topic_id=self._ids.get(each[0], ""))
+                    stand = positions.halt(self.settings.group, stand, log_, positions.gap(stand, log_), self.clock())
             found.append(stand)
         opened = []
         for each, stand in zip(at, found, strict=True):

@@ -104,6 +104,22 @@ def test_partitions_that_a_topic_made_anew_does_not_have_are_gaps_too(
     checkers.seats_are_right(shop)
 
 
+def test_a_topic_made_anew_is_told_as_what_it_is_also_before_the_next_look_at_its_id(
+    mariadb: Any, broker: Broker, shop: Shop, prefix: str, processes: Processes
+) -> None:
+    """A position beyond the new log's end is found out by reading: that must not be told as a log cut short."""
+    for number in range(6):
+        shop.paid(number)
+    process = processes.consume("--from", "earliest", settings={**SETTINGS, "TOPIC_CHECK": 600})
+    eventually(lambda: all_done(6), "it is at work")
+    beyond = Position.objects.filter(offset__gt=0).count()
+    _again(AdminClient({"bootstrap.servers": broker.bootstrap}), topics.full_topic(topics.ORDER_TOPIC, prefix))
+    eventually(lambda: Gap.objects.count() == beyond, "every partition that was read has its gap", 40)
+    process.stop()
+    assert set(Gap.objects.values_list("reason", flat=True)) == {"topic_recreated"}
+    assert all(gap.new_topic_id not in ("", gap.old_topic_id) for gap in Gap.objects.all())
+
+
 def test_expired_offsets_halt_their_partition_and_no_other(
     mariadb: Any, broker: Broker, shop: Shop, prefix: str, processes: Processes
 ) -> None:
