@@ -6,12 +6,13 @@ import time
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from consumers.fulfillment.reference.models import ReferenceCourse
 from tests.engines.schema import TestDatabase
 from tests.faults.on_databases import _FROZEN, _freeze
+from tests.proof.steady import eventually
 
 TABLE = ReferenceCourse._meta.db_table
 
@@ -33,6 +34,16 @@ def ended(session: BaseDatabaseWrapper) -> None:
 def changes(session: BaseDatabaseWrapper, key: str) -> None:
     with session.cursor() as cursor:
         cursor.execute(f"UPDATE {TABLE} SET modes = '{{}}' WHERE course_key = %s", [key])
+
+
+def waits(statement: str) -> bool:
+    """Whether somebody is at it just now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM information_schema.processlist WHERE id <> connection_id() AND info LIKE %s",
+            [f"{statement}%"],
+        )
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.parametrize("how", _FROZEN, ids=lambda how: how[0])
@@ -63,9 +74,9 @@ def test_who_freezes_mariadb_closes_no_circle_that_lasts(how: tuple[str, str], m
     holder, began = begun(), time.monotonic()
     changes(holder, "a")
     threads = [threading.Thread(target=each) for each in (begins, freezes)]
-    for thread in threads:
+    for thread, statement in zip(threads, ("UPDATE", freeze), strict=True):
         thread.start()
-        time.sleep(0.3)
+        eventually(lambda statement=statement: waits(statement), f"{statement} waits", 10)
     try:
         changes(holder, "b")  # waits for the one who freezes, who waits for the other, who waits for us
     finally:

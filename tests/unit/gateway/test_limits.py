@@ -38,14 +38,14 @@ def test_who_finds_every_place_taken_is_sent_away_at_once() -> None:
 
 
 def test_who_waits_gets_the_next_place_or_is_sent_away_in_time() -> None:
-    places, answers, gate = Places(at_once=1, queued=1, patience=0.3), list[bool](), threading.Event()
+    places, answers, gate = Places(at_once=1, queued=1, patience=1), list[bool](), threading.Event()
 
     def wait() -> None:
         gate.set()
         with places.taken() as has_place:
             answers.append(has_place)
 
-    for leave_after, expected in ((0.05, True), (0.6, False)):
+    for leave_after, expected in ((0.05, True), (1.8, False)):
         gate.clear()
         with places.taken():
             thread = threading.Thread(target=wait)
