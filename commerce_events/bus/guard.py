@@ -94,7 +94,10 @@ class Guard:
     def _new_epoch(self, ahead: dict[str, int], published: dict[str, int]) -> bool:
         last = identity.epoch_of(max(published.values(), default=0))
         with transaction.atomic():
-            row = Installation.objects.select_for_update().get(slug=installation(self.settings.installation).slug)
+            slug = installation(self.settings.installation).slug
+            row = Installation.objects.select_for_update().filter(slug=slug).first()
+            if row is None:
+                raise TransientError("the database is being restored: its installation is another row just now")
             evidence = ahead or {"results": last}
             if _is_explained(ahead, row) and row.epoch > last:
                 return False  # another process has seen the same

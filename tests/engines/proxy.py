@@ -10,6 +10,7 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
 
 from commerce_events.bus.embedded.server import LOOPBACK
@@ -34,6 +35,7 @@ class Proxy:
         self._pairs: set[tuple[socket.socket, socket.socket | None]] = set()
         self._delay = 0.0
         self._refusing = False
+        self._shut = 0  # how many want it shut
         self._flowing = threading.Event()
         self._flowing.set()
         self._closed = False
@@ -69,6 +71,18 @@ class Proxy:
         """Reset every connection, and each new one at once."""
         self._refusing = True
         self.cut()
+
+    @contextlib.contextmanager
+    def shut(self) -> Iterator[None]:
+        """Refuse everybody as long as this lasts, whoever else heals it meanwhile."""
+        with self._lock:
+            self._shut += 1
+        self.cut()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._shut -= 1
 
     def heal(self) -> None:
         """Pass everything on again, what was held back included."""
@@ -113,7 +127,7 @@ class Proxy:
             self._pairs.add(alone)
         try:
             self._flowing.wait()
-            if self._refusing or self._closed:
+            if self._refusing or self._shut or self._closed:
                 return
             server = socket.create_connection(self._target, timeout=5)
             server.settimeout(None)

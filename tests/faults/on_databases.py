@@ -285,21 +285,34 @@ def _backed_up(scene: Scene, _: int, __: float) -> None:
 
 
 def _database_restored(scene: Scene, _: int, seconds: float) -> None:
-    """The backup that was taken before: out of everybody's reach, the rows are put back."""
+    """The backup that was taken before: out of everybody's reach, the rows are put back.
+
+    One after the other, and a second apart: within one, two get the same epoch (ADR 0018).
+    """
     if scene.backup is None:
         raise SkippedError("there is no backup")
-    scene.before_database.refuse()
-    time.sleep(0.3)
-    try:
+    with scene.restoring, scene.before_database.shut():
+        time.sleep(1.1 if scene.restores else 0.3)
         topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
         with _begins():
             before = dict(Position.objects.filter(topic=topic).values_list("partition", "offset"))
         scene.ceilings.update({at: max(offset, scene.ceilings.get(at, 0)) for at, offset in before.items()})
         scene.restores.append(time.time())
-        with _ends():
-            snapshot.restore(scene.backup)
-    finally:
-        scene.before_database.heal()
+        _put_back(scene.backup, 10)
+
+
+def _put_back(backup: snapshot.Backup, patience: float) -> None:
+    """Another fault may hold rows, or have the database."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            snapshot.restore(backup)
+            return
+        except LOST as error:
+            connection.close()
+            if time.monotonic() > until:
+                raise SkippedError("another fault has the database") from error
+            time.sleep(0.3)
 
 
 def _database(scene: Scene, _: int) -> CommitCutter:

@@ -25,8 +25,7 @@ __all__ = ["FAULTS"]
 def _expired(scene: Scene, _: int, seconds: float) -> None:
     """Nothing can be stored for a while, and retention deletes what has come meanwhile."""
     _begun(scene)
-    scene.before_database.refuse()
-    try:
+    with scene.before_database.shut():
         time.sleep(1 + seconds)
         topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
         messages = _there(scene, topic)
@@ -44,8 +43,6 @@ def _expired(scene: Scene, _: int, seconds: float) -> None:
                 refused += isinstance(future.exception(10), KafkaException)
         if refused == len(ends):
             raise SkippedError("the cluster is in pieces just now")
-    finally:
-        scene.before_database.heal()
 
 
 def _made_anew(scene: Scene, _: int, seconds: float) -> None:
@@ -54,8 +51,7 @@ def _made_anew(scene: Scene, _: int, seconds: float) -> None:
     """
     _begun(scene)
     topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
-    scene.before_database.refuse()
-    try:
+    with scene.before_database.shut():
         time.sleep(1 + seconds)
         with _between_sales(scene) as at_rest:
             is_first = not any(each.with_topic for each in scene.deleted)
@@ -74,8 +70,6 @@ def _made_anew(scene: Scene, _: int, seconds: float) -> None:
             except KafkaException as error:
                 raise SkippedError("the cluster is in pieces just now") from error
             _make(scene, topic, 10)
-    finally:
-        scene.before_database.heal()
 
 
 @contextmanager

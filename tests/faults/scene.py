@@ -58,6 +58,7 @@ class Scene:
     misled: bool = False  # a registry has lied: what was set aside then is readable
     kills: int = 0  # of brokers and databases
     lock: threading.Lock = field(default_factory=threading.Lock)  # who starts and ends servers
+    restoring: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def server(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from django.db import connections
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from commerce_events import identity, topics, wire
@@ -253,3 +254,46 @@ def test_a_new_epoch_does_not_lean_on_a_time_that_was_asked_before(site: Site) -
     site.relayed()
     assert Guard(site.settings, site.registry).check() is True
     assert Installation.objects.get().epoch > 3600
+
+
+#: PostgreSQL: whether somebody waits for this session.
+_WAITED_FOR = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_restore_that_is_under_way_is_waited_for(
+    kind: str, request: pytest.FixtureRequest, broker: Broker, prefix: str
+) -> None:
+    """PostgreSQL has whoever waits for a deleted row find none, though another was put in its place."""
+    request.getfixturevalue(kind)
+    site = Site(broker, prefix)
+    site.stand(3)
+    installation("test-lms")
+    ahead, deleted = {f"{site.topic}[0]": 5}, threading.Event()
+
+    def restores() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                Installation.objects.all().delete()
+                deleted.set()
+                until = time.monotonic() + 20
+                while kind == "postgresql" and time.monotonic() < until:
+                    cursor.execute(_WAITED_FOR)
+                    if cursor.fetchone() != (0,):
+                        break
+                    time.sleep(0.05)
+                Installation.objects.create(slug="test-lms")
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=restores)
+    thread.start()
+    try:
+        assert deleted.wait(10)
+        if kind == "postgresql":
+            with pytest.raises(TransientError, match="restored"):
+                site.guard._new_epoch(ahead, {})
+        assert site.guard._new_epoch(ahead, {})
+    finally:
+        thread.join(30)
+    assert Installation.objects.get().epoch == NOW

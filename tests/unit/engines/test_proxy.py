@@ -42,6 +42,13 @@ def echo(connection: socket.socket, said: bytes = b"hello") -> bytes:
     return connection.recv(1024)
 
 
+def answers(connection: socket.socket) -> bool:
+    try:
+        return bool(echo(connection))
+    except OSError:
+        return False
+
+
 def test_it_passes_on_what_it_gets(proxy: Proxy) -> None:
     with client(proxy) as connection:
         assert echo(connection) == b"hello"
@@ -53,6 +60,16 @@ def test_it_delays(proxy: Proxy) -> None:
         began = time.monotonic()
         assert echo(connection) == b"hello"
     assert time.monotonic() - began >= 0.2  # there and back, at least half of it each
+
+
+def test_it_stays_shut_whoever_heals_it(proxy: Proxy) -> None:
+    with client(proxy) as connection, proxy.shut(), proxy.shut():
+        proxy.heal()
+        assert not answers(connection)
+        with client(proxy) as another:
+            assert not answers(another)
+    with client(proxy) as connection:
+        assert echo(connection) == b"hello"
 
 
 def test_it_accepts_and_never_answers_until_healed(proxy: Proxy) -> None:
