@@ -53,7 +53,8 @@ pii_check: $(VENV)/.has-quality ## every model says which personal data it holds
 		--config_file .pii_annotations.yml --lint --coverage
 
 bench: $(VENV)/.has-bench $(VENV)/.has-mysql ## measure against the stock loop and a plain SQL ceiling
-	$(BIN)/python -m benchmarks $(ARGS)
+	mkdir -p reports
+	$(BIN)/python -m benchmarks --out reports/benchmark.json $(ARGS)
 
 bench-quick: $(VENV)/.has-bench ## show that the benchmark runs; its figures mean nothing
 	$(BIN)/python -m benchmarks --quick $(ARGS)

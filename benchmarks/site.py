@@ -21,6 +21,7 @@ from commerce_events import topics
 from tests.databases import with_name
 from tests.engines.broker import Broker
 from tests.engines.broker import broker as search_broker
+from tests.engines.commit import COMMIT
 from tests.engines.database import mariadb, postgresql
 
 PARTITIONS = 12
@@ -78,6 +79,7 @@ class Site:
     def conditions(self) -> dict[str, Any]:
         """What the figures hang on."""
         return {
+            "commit": COMMIT,
             "machine": f"{os.cpu_count()} cores, {platform.machine()}",
             "python": platform.python_version(),
             "broker": f"{self.broker.kind}, librdkafka {libversion()[0]}",

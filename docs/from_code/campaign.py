@@ -15,12 +15,12 @@ def page() -> str:
     """The sum, a row for each commit, and a row for each run that was violated."""
     kept: dict[str, Any] = campaign.summarise(campaign.RUNS)
     explained = json.loads((RESULTS / "explained.json").read_text(encoding="utf-8"))
-    causes = {seed: row for row in explained for seed in row["seeds"]}
+    causes = {(seed, commit): row for row in explained for seed, commit in row["runs"]}
     return "\n\n".join([
         (note("tests/faults/results/campaign.jsonl") + _sum(kept)).rstrip(),
         table(("Commit", "Runs", "Kills", "Messages", "Runs violated"), map(_commit, kept["commits"])).rstrip(),
         table(("Seed", "Commit", "What was violated", "Where", "Cause", "Mended in"),
-              (_found(each, causes.get(each["seed"])) for each in kept["found"])).rstrip(),
+              (_found(each, causes.get((each["seed"], each["commit"]))) for each in kept["found"])).rstrip(),
     ])  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def page() -> str:
         (note("tests/faults/results/stock.jsonl") + _conditions(every) + _superseded(len(every))).rstrip(),
         table(
             ("Fault", "Runs", "Events", *RECEIVING, "Longest silence", "Ours: violations", "Ours: longest silence",
-             "Ours: times made in the campaign"),
+             "Ours: times planned in the campaign"),
             (_received(name, runs, campaign) for name, runs in rows.items()),
         ).rstrip(),
         "The stock stores in the same runs:",

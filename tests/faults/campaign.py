@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commerce_events.exceptions import OperatorError
+from tests.engines.commit import COMMIT
 from tests.faults.plan import PREPARATION
 
 if TYPE_CHECKING:
@@ -105,19 +105,3 @@ def whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)
-
-
-def _commit() -> str:
-    """The commit of the working tree, short; what was changed since shows as a plus."""
-    where = Path(__file__).resolve().parent
-    try:
-        said = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--exclude=*"], cwd=where, capture_output=True, text=True,
-            check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
-        return "unknown"
-    return said.stdout.strip()
-
-
-COMMIT = _commit()

@@ -1,7 +1,7 @@
 """The invariants, each a function of the state that says what violates it (docs/how-tos/repeat-the-proof.rst).
 
-A checker knows nothing of the code: it compares what stands on the topics with what stands in the tables, and both with
-what was planned.
+A checker compares what stands on the topics with what stands in the tables, and both with what was planned. The
+product's own reader and decoder read them.
 """
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ from typing import Any
 
 import django
 
-from tests.faults.campaign import COMMIT, whole
+from tests.engines.commit import COMMIT
+from tests.faults.campaign import whole
 from tests.faults.stock_rows import ROWS, planned
 
 RESULT = Path(__file__).with_name("results") / "stock.jsonl"

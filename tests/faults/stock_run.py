@@ -128,7 +128,6 @@ class Beside(Run):
             "named": sum(member.log.read_text(errors="replace").count(CANARY) > 0 for member in scene.crew.neighbours),
             "sold": len(sold), "never published": len(set(sold) - set(names(published))),
             "never sold": len(set(names(published)) - set(sold)),
-            "published out of order": out_of_order(sold, names(published)),
         }  # fmt: skip
         when = Inbox.objects.filter(handled_at__isnull=False).values_list("handled_at", flat=True)
         self.ours = {"longest silence": silence(at.timestamp() for at in when)}
