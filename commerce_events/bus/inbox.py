@@ -14,7 +14,6 @@ from commerce_events import identity, topics
 from commerce_events.bus import ids, sql
 from commerce_events.bus.clock import utc_now
 from commerce_events.bus.types import INTERNAL, FollowUp
-from commerce_events.exceptions import TransientError
 from commerce_events.models import Inbox, Stream
 
 
@@ -39,10 +38,7 @@ def stream_of(key: str) -> int:
             Stream.objects.create(id=fresh, digest=digest, topic=topics.ORDER_TOPIC, key=key)
             return fresh
     except IntegrityError:
-        found = Stream.objects.filter(digest=digest).values_list("id", flat=True).first()
-        if found is None:
-            raise TransientError("a stream is there, and gone: is this a restore?") from None
-        return int(found)
+        return int(Stream.objects.values_list("id", flat=True).get(digest=digest))
 
 
 def lock(key: str) -> None:

@@ -15,7 +15,6 @@ from django.db import IntegrityError, transaction
 
 from commerce_events.bus import sql
 from commerce_events.bus.kafka import Log
-from commerce_events.exceptions import TransientError
 from commerce_events.identity import text_digest
 from commerce_events.models import Gap, Position
 
@@ -59,11 +58,7 @@ def load(group: str, topics: Iterable[str]) -> dict[tuple[str, int], Stand]:
 
 
 def start(group: str, topic: str, partition: int, offset: int, topic_id: str) -> Stand:
-    """Write the first position of a partition; another process may have been faster, then its word stands.
-
-    Raises:
-        TransientError: that of the other process is gone again.
-    """
+    """Write the first position of a partition; another process may have been faster, then its word stands."""
     identity = digest(group, topic, partition)
     try:
         with transaction.atomic():
@@ -71,10 +66,7 @@ def start(group: str, topic: str, partition: int, offset: int, topic_id: str) ->
                 digest=identity, group=group, topic=topic, partition=partition, offset=offset, topic_id=topic_id
             )
     except IntegrityError:
-        found = Position.objects.filter(digest=identity).first()
-        if found is None:
-            raise TransientError(f"the position of {topic}[{partition}] is gone again: a restore?") from None
-        row = found
+        row = Position.objects.get(digest=identity)
     return Stand(row.pk, topic, partition, row.offset, row.topic_id, row.halted)
 
 

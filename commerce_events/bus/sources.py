@@ -169,9 +169,7 @@ class Sources:
         """How many of a limited store's events may be handled now; they are taken off its account."""
         if not Inbox.objects.filter(due_at=queue(self._ids[name])).exists():
             return 0
-        source = Source.objects.filter(pk=self._ids[name]).first()
-        if source is None:  # a restore took it; it is looked up again soon
-            return 0
+        source = Source.objects.get(pk=self._ids[name])
         every = timedelta(minutes=1) / self.limits[name]
         since = max(source.next_at or now, now - ARREARS)
         if since > now:

@@ -20,10 +20,10 @@ def begins() -> Measured:
 
 def inputs() -> str:
     """What the model begins with."""
-    it = begins()
+    it, longest = begins(), kept.run()["conditions"]["counts"]["members"]
     rows = (
         ("lines and results of an order", f"{it.lines:.2f} and {it.results:.2f}"),
-        ("pace of one process, over 40,000 orders", f"{it.process_pace:,.0f} orders/s"),
+        (f"pace of one process, over {longest:,} orders", f"{it.process_pace:,.0f} orders/s"),
         ("processor's time in our process", f"{it.process_cpu * 1e6:,.0f} µs an order"),
         ("processor's time in the database, and in the broker",
          f"{it.database_cpu * 1e6:,.0f} and {it.broker_cpu * 1e6:,.0f} µs an order"),

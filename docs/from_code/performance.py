@@ -30,8 +30,7 @@ def page() -> str:
 
 
 def _conditions(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    if said.get("commit"):
-        yield "commit", f"``{said['commit']}``"
+    yield "commit", f"``{said['commit']}``"
     yield "machine", f"{said['machine']}, shared by broker, registry, database and the loops"
     yield "load at the start of each round", _loads(said)
     yield "broker", f"{said['broker']}, {said['partitions']} partitions"

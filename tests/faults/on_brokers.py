@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import NewPartitions
@@ -9,7 +10,7 @@ from confluent_kafka.admin import NewPartitions
 from commerce_events import topics
 from tests.engines.proxy import Proxy
 from tests.faults.scene import Deed, Scene, SkippedError
-from tests.faults.ways import for_a_while, full, killed, refuses, resets, slow
+from tests.faults.ways import for_a_while, full, killed, resets, slow
 
 __all__ = ["FAULTS"]
 
@@ -57,8 +58,10 @@ def _all_killed(scene: Scene, _: int, seconds: float) -> None:
 
 def _all_gone(scene: Scene, _: int, seconds: float) -> None:
     """Long enough for a health file to say so (I12)."""
-    with scene.away("brokers"):
-        refuses(scene.engines.before_brokers, 15 + seconds)
+    with scene.away("brokers"), ExitStack() as stack:
+        for proxy in scene.engines.before_brokers:
+            stack.enter_context(proxy.shut())
+        time.sleep(15 + seconds)
 
 
 def _disk_full(scene: Scene, which: int, seconds: float) -> None:

@@ -11,7 +11,7 @@ from commerce_events import topics
 from commerce_events.bus.failures import is_conflict
 from commerce_events.models import Inbox, Position, Stream
 from tests.faults.scene import Deed, Scene, SkippedError
-from tests.faults.ways import for_a_while, full, killed, refuses, resets, slow
+from tests.faults.ways import for_a_while, full, killed, resets, slow
 from tests.proof import snapshot
 from tests.proof.cutter import CommitCutter
 
@@ -46,8 +46,8 @@ def _database_killed(scene: Scene, _: int, seconds: float) -> None:
 
 def _database_gone(scene: Scene, _: int, seconds: float) -> None:
     """Long enough for a health file to say so (I12)."""
-    with scene.away("database"):
-        refuses([scene.before_database], 9 + seconds)
+    with scene.away("database"), scene.before_database.shut():
+        time.sleep(9 + seconds)
 
 
 def _commits_cut(scene: Scene, _: int, seconds: float) -> None:

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -65,17 +65,6 @@ def for_a_while(proxy: Choice, how: str) -> Deed:
         chosen.cut()  # what hung has been given up at the other end
 
     return deed
-
-
-def refuses(proxies: Iterable[Proxy], seconds: float) -> None:
-    """Nobody gets through, whatever another fault may have healed meanwhile."""
-    chosen, until = list(proxies), time.monotonic() + seconds
-    while time.monotonic() < until:
-        for proxy in chosen:
-            proxy.refuse()
-        time.sleep(0.2)
-    for proxy in chosen:
-        proxy.heal()
 
 
 def slow(proxy: Choice, delay: float) -> Deed:
