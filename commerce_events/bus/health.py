@@ -70,7 +70,7 @@ class Health:
             self._write(force=True)
 
     def over(self, stage: str) -> None:
-        """The stage was one of the beginning – it makes no rounds – and has got on."""
+        """What makes no rounds, such as the beginning, has got on."""
         with self._lock:
             changed = self._waiting.pop(stage, None) is not None
         self._write(force=changed)

@@ -171,8 +171,11 @@ class Run:
         with self._looking:
             if self.suspicious.is_set():
                 self.suspicious.clear()
+                # every stage stands still until Kafka has answered, and says nothing of itself meanwhile
+                self.health.waiting("guard", "there was an outage, and Kafka is asked what it left")
                 try:
                     self.guard.check()
                 except BaseException:
                     self.suspicious.set()
                     raise
+                self.health.over("guard")

@@ -126,7 +126,8 @@ class Proxy:
         with self._lock:
             self._pairs.add(alone)
         try:
-            self._flowing.wait()
+            if not self._shut:  # who is kept out hears so at once, also while others are left hanging
+                self._flowing.wait()
             if self._refusing or self._shut or self._closed:
                 return
             server = socket.create_connection(self._target, timeout=5)

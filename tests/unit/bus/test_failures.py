@@ -206,6 +206,37 @@ def test_whoever_loses_every_try_waits_and_does_not_end(
     assert (tmp_path / "health").read_text().startswith(f"intake waits: {says}")
 
 
+class Asking:
+    """A guard that keeps what the health file said while it was asking, and may fail."""
+
+    def __init__(self, file: Path, error: Exception | None) -> None:
+        self.file, self.error, self.said = file, error, ""
+
+    def check(self) -> bool:
+        self.said = self.file.read_text()
+        if self.error is not None:
+            raise self.error
+        return False
+
+
+def test_no_stage_is_healthy_while_nobody_knows_whether_the_database_is_another_one(
+    database: TestDatabase, tmp_path: Path
+) -> None:
+    """The others stand still behind the one that asks, and had made their rounds just before."""
+    file = tmp_path / "health"
+    run = Run(bus_settings(HEALTH_FILE=str(file)), {}, Options(frozenset({"intake", "relay"})))
+    run.health.beat("intake")
+    assert file.read_text() == "ok\n"
+    run.suspicious.set()
+    run.guard = asking = Asking(file, TransientError("Kafka does not answer"))  # type: ignore[assignment]
+    with pytest.raises(TransientError):
+        run.trust()
+    assert asking.said.startswith("guard waits: ") and not file.read_text().startswith("ok")
+    asking.error = None
+    run.trust()
+    assert asking.said.startswith("guard waits: ") and file.read_text() == "ok\n"
+
+
 def test_a_row_that_is_there_already_is_not_waited_for(database: TestDatabase) -> None:
     run = Run(bus_settings(), {}, Options(frozenset({"intake"})))
     with pytest.raises(IntegrityError):

@@ -49,6 +49,14 @@ def answers(connection: socket.socket) -> bool:
         return False
 
 
+def is_ended(connection: socket.socket) -> bool:
+    """Whether it is over; raises if nothing comes, neither an answer nor an end."""
+    try:
+        return echo(connection) == b""
+    except ConnectionError:
+        return True
+
+
 def test_it_passes_on_what_it_gets(proxy: Proxy) -> None:
     with client(proxy) as connection:
         assert echo(connection) == b"hello"
@@ -70,6 +78,12 @@ def test_it_stays_shut_whoever_heals_it(proxy: Proxy) -> None:
             assert not answers(another)
     with client(proxy) as connection:
         assert echo(connection) == b"hello"
+
+
+def test_who_comes_while_it_is_shut_hears_so_at_once_though_it_hangs_too(proxy: Proxy) -> None:
+    proxy.hang()
+    with proxy.shut(), client(proxy) as connection:
+        assert is_ended(connection)
 
 
 def test_it_accepts_and_never_answers_until_healed(proxy: Proxy) -> None:
