@@ -24,7 +24,9 @@ def test_a_consumer_that_dies_there_loses_and_repeats_nothing(
         shop.paid(number)
     for number in range(0, 12, 3):
         shop.refunded(number)
-    processes.environment[ENVIRONMENT] = f"{point}#2"
+    # the second time, so that something is behind it; but a round of the relay takes all that waits, and may be alone
+    is_round = point.startswith("relay") and point != "relay: handed over, no report"
+    processes.environment[ENVIRONMENT] = f"{point}#{1 if is_round else 2}"
     died = processes.manage("consume_commerce_events", "--from", "earliest", settings=settings)
     assert died.returncode == -signal.SIGKILL, died.stderr
 

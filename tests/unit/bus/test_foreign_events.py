@@ -15,6 +15,7 @@ from openedx_events.learning.data import CourseData, CourseEnrollmentData, UserD
 from openedx_events.learning.signals import COURSE_ENROLLMENT_CREATED
 
 from commerce_events.bus import handlers
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.handlers import SignalHandler
 from commerce_events.bus.worker import Options, Worker
@@ -127,7 +128,7 @@ def test_a_receiver_that_raises_has_its_work_undone_and_the_event_comes_again(si
     assert written() == set() and not site.received, "rolled back with the transaction"
     row = Inbox.objects.get()
     assert (row.state, row.attempts) == ("pending", 1)
-    Inbox.objects.update(due_at=timezone.now())
+    Inbox.objects.update(due_at=utc_now())
     site.consume()
     assert written() == {"learner"} and len(site.received) == 1
     assert Inbox.objects.get().state == "handled"
@@ -138,7 +139,7 @@ def test_what_fails_again_and_again_is_held_for_a_person_and_others_flow(site: S
     send("learner")
     for _ in range(5):
         site.consume()
-        Inbox.objects.filter(state="pending").update(due_at=timezone.now())
+        Inbox.objects.filter(state="pending").update(due_at=utc_now())
     assert list(Inbox.objects.values_list("state", "reason")) == [("held", "internal_error")]
     send("other")
     site.consume()

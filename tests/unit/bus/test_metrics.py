@@ -14,6 +14,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from commerce_events.bus import metrics
+from commerce_events.bus.clock import utc_now
 from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.embedded.server import free_ports
 from commerce_events.bus.run import Options, Run
@@ -58,7 +59,7 @@ def waits(**more: Any) -> Inbox:
 
 @pytest.mark.usefixtures("database")
 def test_what_waits_is_the_sites(run: Run) -> None:
-    now = timezone.now()
+    now = utc_now()
     Inbox.objects.bulk_create([
         waits(digest=b"1" * 32, due_at=now - timedelta(seconds=90)),
         waits(digest=b"2" * 32, due_at=now + timedelta(hours=1), attempts=2),
@@ -105,7 +106,7 @@ def test_many_who_ask_cost_the_database_no_more_than_one(run: Run) -> None:
         return next(m.samples[0].value for m in collector.collect() if m.name == "commerce_events_due_events")
 
     assert events() == 0
-    Inbox.objects.bulk_create([waits(digest=b"1" * 32, due_at=timezone.now())])
+    Inbox.objects.bulk_create([waits(digest=b"1" * 32, due_at=utc_now())])
     at[0] += metrics.FRESH - 1
     assert events() == 0, "asked again too soon"
     at[0] += 2

@@ -4,9 +4,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
-
 from commerce_events.bus import diagnosis
+from commerce_events.bus.clock import utc_now
 from commerce_events.models import Inbox
 from consumers.fulfillment.models import Grant
 from tests.unit.fulfillment.site import Site, learner, paid
@@ -33,7 +32,7 @@ def test_held_lines_need_a_person_who_is_told_what_to_type(site: Site) -> None:
 
 def test_only_what_is_due_waits_for_handling_and_only_what_is_late_is_a_warning(site: Site) -> None:
     site.deliver(paid("100", site.user("ada")))
-    now = timezone.now()
+    now = utc_now()
     Inbox.objects.update(state=Inbox.State.PENDING, due_at=now + timedelta(days=1))
     assert found()["events to handle"].says == "0"
     Inbox.objects.update(due_at=now)
