@@ -47,6 +47,9 @@ SAFE = {
 #: An address of a broker: a name or number, and usually a port.
 _BROKER = re.compile(r"([A-Za-z_]+://)?(\[[0-9A-Fa-f:.%]+\]|[^\s:/@\[\],]+)(:[0-9]{1,5})?")
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE}
+#: After these the next call has a new producer. An idempotent one that lost its place never sends again; and one whose
+#: messages time out may be asking the former leader of a topic that was made anew (confluentinc/librdkafka#4898).
+_USELESS = {KafkaError._FATAL, KafkaError._MSG_TIMED_OUT}
 
 Body = Mapping[str, Any]
 
@@ -171,17 +174,17 @@ class StoreClient:
         except BufferError:
             raise TransientError("the queue of the Kafka client is full: the broker takes nothing") from None
         except KafkaException as error:  # what makes a producer useless is raised by any call, and may come first
-            raise self._failure(error.args[0], topic) from error
+            raise self._failure(error.args[0], topic, producer) from error
         if not reports:
             raise TransientError("not acknowledged by the broker: no answer in time")
         failed, message = reports[0]
         if failed is not None:
-            raise self._failure(failed, topic)
+            raise self._failure(failed, topic, producer)
         return Placed(topic, message.partition(), message.offset())
 
-    def _failure(self, error: KafkaError, topic: str) -> CommerceEventsError:
-        # an idempotent producer that lost its place never sends again; the next call has a new one
-        if error.fatal() or error.code() == KafkaError._FATAL:
+    def _failure(self, error: KafkaError, topic: str, producer: Producer) -> CommerceEventsError:
+        # one of several threads sees to it
+        if (error.fatal() or error.code() in _USELESS) and producer is self._producer:
             self._producer = self._connected()
         if error.code() in _TOO_LARGE:
             return ContractError(f"larger than the broker takes: {error.str()}", hint="Ask for max.message.bytes.")

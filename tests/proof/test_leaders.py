@@ -1,0 +1,128 @@
+"""A topic made anew whose leaders are others now, on three brokers.
+
+librdkafka takes the leader of a partition made anew for an old one, because its epoch begins at 0 again, and asks the
+former leader for ever (confluentinc/librdkafka#4898). Who uses it must not wait with it.
+"""
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from commerce_events import topics
+from commerce_events.bus.client import StoreClient
+from commerce_events.bus.embedded.jars import jars
+from commerce_events.bus.embedded.native import KafkaBroker, cluster
+from commerce_events.bus.embedded.server import free_ports
+from commerce_events.exceptions import TransientError
+from commerce_events.models import Gap, Position
+from commerce_events.testing import builders
+from tests.engines.broker import Broker
+from tests.proof import secured
+from tests.proof.steady import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("mvn") is None, reason="needs Java and Maven")]
+
+TOPIC = topics.full_topic(topics.ORDER_TOPIC, secured.PREFIX)
+
+
+class Cluster:
+    """Three brokers, and a topic of one partition that the first of them leads, if it is there."""
+
+    def __init__(self, brokers: list[KafkaBroker], bootstrap: str) -> None:
+        self.brokers, self.bootstrap = brokers, bootstrap
+        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+    def make(self, topic: str = TOPIC) -> None:
+        until = time.monotonic() + 30
+        while True:
+            try:
+                self.admin.create_topics([NewTopic(topic, 1, replica_assignment=[[1, 2, 3]])])[topic].result(20)
+                return
+            except KafkaException:  # a deletion is still under way
+                assert time.monotonic() < until
+                time.sleep(0.2)
+
+    def leader(self) -> int:
+        """Its number; 0 where none is known yet."""
+        partitions = self.admin.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
+        return int(partitions[0].leader) if partitions else 0
+
+    def move(self) -> None:
+        """Have another broker lead, under a higher epoch."""
+        self.brokers[0].stop()
+        eventually(lambda: self.leader() > 1, "another one leads")
+
+    def anew(self) -> None:
+        """The topic under its name, led by the first again, under epoch 0."""
+        self.brokers[0].start()
+        self.admin.delete_topics([TOPIC])[TOPIC].result(20)
+        self.make()
+        eventually(lambda: self.leader() == 1, "the first leads again")
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[Cluster]:
+    ports = free_ports(6)
+    brokers = cluster(jars(), tmp_path, list(zip(ports[:3], ports[3:], strict=True)))
+    try:
+        for each in brokers:
+            each.launch()
+        for each in brokers:
+            each.wait()
+        running = Cluster(brokers, ",".join(f"127.0.0.1:{port}" for port in ports[:3]))
+        running.make()
+        yield running
+    finally:
+        for each in brokers:
+            each.kill()
+
+
+@pytest.fixture
+def store(three: Cluster, broker: Broker) -> Iterator[StoreClient]:
+    client = StoreClient(three.bootstrap, broker.registry_url, prefix=secured.PREFIX, register=True, timeout=3)
+    yield client
+    client.close()
+
+
+def sell(store: StoreClient, number: int) -> None:
+    lines = [builders.line("l", "course-v1:TestX+C0+2026")]
+    store.publish(topics.ORDER_PAID_TYPE, builders.order_paid(f"o{number}", lines=lines))
+
+
+def test_a_stores_client_publishes_again_after_what_was_not_acknowledged(three: Cluster, store: StoreClient) -> None:
+    sell(store, 0)
+    three.move()
+    sell(store, 1)  # it has heard of the higher epoch
+    three.anew()
+    failed = 0
+    while failed < 6:
+        try:
+            sell(store, 2)
+            break
+        except TransientError:
+            failed += 1
+    assert failed < 6, "it asks the former leader for ever"
+
+
+def test_a_consumer_halts_though_its_client_asks_the_former_leader(
+    three: Cluster, store: StoreClient, broker: Broker, postgresql: Any, tmp_path: Path
+) -> None:
+    with secured.lms(tmp_path, postgresql.url, three.bootstrap, broker.registry_url) as processes:
+        process = processes.consume("--only", "intake", "--from", "earliest", settings={"TOPIC_CHECK": 1})
+        sell(store, 0)
+        eventually(lambda: Position.objects.filter(offset=1).exists(), "it is at work")
+        three.move()
+        sell(store, 1)
+        eventually(lambda: Position.objects.filter(offset=2).exists(), "it has followed", 40)
+        three.anew()
+        eventually(lambda: Gap.objects.exists(), "the gap is told", 40)
+        process.stop()
+    gap = Gap.objects.get()
+    assert (gap.reason, gap.from_offset, gap.to_offset) == ("topic_recreated", 2, 0)
