@@ -35,9 +35,13 @@ def _lost(state: State) -> set[str]:
 
 
 def _is_in_a_gap(state: State, each: Heard, with_topic: bool) -> bool:
+    """A gap of a topic made anew is two: the rest of the former one, and what the new one has no more."""
     return any(
-        (gap.topic, gap.partition) == (each.topic, each.partition) and gap.from_offset <= each.offset
-        and (with_topic or each.offset < (gap.to_offset or 0))
+        (gap.topic, gap.partition) == (each.topic, each.partition)
+        and (
+            gap.from_offset <= each.offset if with_topic
+            else (0 if gap.reason == "topic_recreated" else gap.from_offset) <= each.offset < (gap.to_offset or 0)
+        )
         for gap in state.gaps
     )  # fmt: skip
 

@@ -27,22 +27,27 @@ def _expired(scene: Scene, _: int, seconds: float) -> None:
     _begun(scene)
     with scene.before_database.shut():
         time.sleep(1 + seconds)
-        topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
-        messages = _there(scene, topic)
-        if not messages:
-            raise SkippedError("there is nothing, or nobody knows what")
-        ends: dict[int, int] = {}
-        for message in messages:
-            ends[message.partition] = max(message.offset + 1, ends.get(message.partition, 0))
-        # noted first: an answer that does not come leaves open what was deleted
-        _note(scene, messages, with_topic=False)
-        admin = scene.engines.admin()  # whose answers end with it
-        refused = 0
-        for future in admin.delete_records([TopicPartition(topic, *each) for each in ends.items()]).values():
-            with suppress(TimeoutError):  # the cluster is in pieces just now
-                refused += isinstance(future.exception(10), KafkaException)
-        if refused == len(ends):
-            raise SkippedError("the cluster is in pieces just now")
+        with scene.deleting:
+            _delete(scene, topics.full_topic(topics.ORDER_TOPIC, scene.prefix))
+
+
+def _delete(scene: Scene, topic: str) -> None:
+    """Everything that is there."""
+    messages = _there(scene, topic)
+    if not messages:
+        raise SkippedError("there is nothing, or nobody knows what")
+    ends: dict[int, int] = {}
+    for message in messages:
+        ends[message.partition] = max(message.offset + 1, ends.get(message.partition, 0))
+    # noted first: an answer that does not come leaves open what was deleted
+    _note(scene, messages, with_topic=False)
+    admin = scene.engines.admin()  # whose answers end with it
+    refused = 0
+    for future in admin.delete_records([TopicPartition(topic, *each) for each in ends.items()]).values():
+        with suppress(TimeoutError):  # the cluster is in pieces just now
+            refused += isinstance(future.exception(10), KafkaException)
+    if refused == len(ends):
+        raise SkippedError("the cluster is in pieces just now")
 
 
 def _made_anew(scene: Scene, _: int, seconds: float) -> None:
@@ -53,7 +58,7 @@ def _made_anew(scene: Scene, _: int, seconds: float) -> None:
     topic = topics.full_topic(topics.ORDER_TOPIC, scene.prefix)
     with scene.before_database.shut():
         time.sleep(1 + seconds)
-        with _between_sales(scene) as at_rest:
+        with scene.deleting, _between_sales(scene) as at_rest:
             is_first = not any(each.with_topic for each in scene.deleted)
             messages = _there(scene, topic) if at_rest and is_first else []
             if not messages:

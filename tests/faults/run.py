@@ -282,8 +282,12 @@ class Run:
 
 
 def _gone(deleted: Sequence[Deleted], there: Sequence[Heard]) -> list[tuple[Heard, bool]]:
-    """What was deleted indeed: the broker was asked, and its answer may not have come."""
-    return [(each, with_topic) for each, with_topic in deleted if each not in there]
+    """What was deleted indeed – the broker was asked, and its answer may not have come –, and whether its topic is no
+    more: then what was deleted before is of that one, too.
+    """
+    gone = [each for each in deleted if each.heard not in there]
+    anew = max((at for at, each in enumerate(gone) if each.with_topic), default=-1)
+    return [(each, at <= anew) for at, (each, _) in enumerate(gone)]
 
 
 def _is_pending() -> bool:

@@ -28,7 +28,7 @@ class SkippedError(Exception):
 
 
 class Deleted(NamedTuple):
-    """A message that the broker has no more, and whether its topic went with it."""
+    """A message that the broker was asked to delete, and whether its topic was to go with it."""
 
     heard: Heard
     with_topic: bool
@@ -59,6 +59,7 @@ class Scene:
     kills: int = 0  # of brokers and databases
     lock: threading.Lock = field(default_factory=threading.Lock)  # who starts and ends servers
     restoring: threading.Lock = field(default_factory=threading.Lock)
+    deleting: threading.Lock = field(default_factory=threading.Lock)  # who looks at the order topic, and then deletes
 
     @property
     def server(self) -> Any:

@@ -25,6 +25,14 @@ def test_after_a_restore_only_the_lost_history_may_have_told_kafka_more() -> Non
     assert len(watch.ahead({0: 9}, {0: 8}, {0: 6})) == 1, "the new history is held to the same"
 
 
+def test_when_a_health_file_must_have_turned() -> None:
+    assert [watch.due("database", 100, None, now) for now in (107.9, 108)] == [False, True]
+    assert [watch.due("brokers", 100, None, now) for now in (113.9, 114)] == [False, True]
+    assert [watch.due("consumer-0", 100, 105, now) for now in (111.9, 112)] == [False, True], "its own pause"
+    assert [watch.due("database", 100, 105, now) for now in (112.9, 113)] == [False, True], "paused meanwhile"
+    assert watch.due("database", 100, 90, 108), "paused before"
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_without_a_bug_nothing_is_violated(seed: int, sqlite: TestDatabase) -> None:
     assert checkers.violations(tabletop.run(seed)) == {}

@@ -35,7 +35,7 @@ class Watch:
         self.noted: list[str] = []
         self.peaks: dict[str, dict[str, float]] = {}
         self.samples = self.probes = 0
-        self._green: dict[tuple[str, str], int] = {}
+        self._still: dict[str, float] = {}  # who was paused, when last
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
@@ -75,10 +75,12 @@ class Watch:
     def _health(self) -> None:
         """Who cannot get on, and is green all the same (I12)."""
         now = time.monotonic()
-        for what, since in list(self.scene.gone.items()):
+        gone = dict(self.scene.gone)
+        self._still |= dict.fromkeys(gone.keys() - PROMISE.keys(), now)
+        for what, since in gone.items():
             for member in self.scene.crew.consumers:
-                long = PROMISE.get(what, OLD)
-                if now - since < long or not concerns(what, member) or what not in self.scene.gone:
+                is_due = due(what, since, self._still.get(member.name), now)
+                if not is_due or not concerns(what, member) or what not in self.scene.gone:
                     continue
                 self.probes += 1
                 if is_green(member.health, OLD):
@@ -122,6 +124,18 @@ SESSIONS = {
     " AND backend_type = 'client backend'",
     "mariadb": "SELECT count(*) FROM information_schema.processlist WHERE db = database()",
 }
+
+
+def due(what: str, since: float, paused: float | None, now: float) -> bool:
+    """Whether a health file must have turned: what is away since then, or the process itself.
+
+    Arguments:
+        paused: when its process last was. Who is paused can find out nothing, only grow old; awake, it has its seconds
+            again.
+    """
+    if what not in PROMISE:
+        return now - since >= OLD
+    return now - max(since, paused or since) >= PROMISE[what]
 
 
 def concerns(what: str, member: Member) -> bool:
