@@ -18,8 +18,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from commerce_events import topics
-from commerce_events.bus import topics_admin
+from commerce_events.bus import kafka, topics_admin
 from commerce_events.bus.reader import Heard
+from commerce_events.exceptions import TransientError
 from commerce_events.models import Inbox, OutboxBatch, Position
 from consumers.fulfillment.reference.models import ReferenceCourse
 from tests.engines.schema import pointed_at
@@ -228,16 +229,18 @@ class Run:
             if not all(store.over for store in scene.crew.stores) or _is_pending():  # the cheap questions first
                 return False
             # in the order in which a message goes: who looks from the other end misses what moves on meanwhile
-            wanted = ends(self.engines.bootstrap, topics.full_topic(topics.ORDER_TOPIC, self.prefix))
-            stands = dict(Position.objects.values_list("partition", "offset"))
-            read = all(stands.get(partition, 0) == end for (_, partition), end in wanted.items())
+            topic = topics.full_topic(topics.ORDER_TOPIC, self.prefix)
+            wanted, id_ = ends(self.engines.bootstrap, topic), kafka.topic_ids(self.engines.admin(), [topic]).get(topic)
+            rows = Position.objects.values_list("partition", "offset", "topic_id")
+            stands = {partition: (offset, of) for partition, offset, of in rows}  # perhaps of a topic that is no more
+            read = all(stands.get(partition, (0, id_)) == (end, id_) for (_, partition), end in wanted.items())
             if _is_pending():
                 return False
             green = all(watch.is_green(member.health) for member in scene.crew.consumers)
             return green and read and not self._person.redrive()
         except (DatabaseError, InterfaceError):
             connection.close()
-        except KafkaException:  # a partition's leader is being chosen
+        except (KafkaException, TransientError):  # a partition's leader is being chosen
             pass
         return False
 
