@@ -23,7 +23,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from commerce_events import topics, wire
 from commerce_events.avsc import known
-from commerce_events.bus.kafka import made
+from commerce_events.bus.kafka import made, retire
 from commerce_events.bus.partitions import partition_of
 from commerce_events.bus.refusals import Troubles, remedy
 from commerce_events.bus.seldom import log
@@ -183,9 +183,9 @@ class StoreClient:
         return Placed(topic, message.partition(), message.offset())
 
     def _failure(self, error: KafkaError, topic: str, producer: Producer) -> CommerceEventsError:
-        # one of several threads sees to it
-        if (error.fatal() or error.code() in _USELESS) and producer is self._producer:
+        if (error.fatal() or error.code() in _USELESS) and producer is self._producer:  # one of several threads does it
             self._producer = self._connected()
+            retire(producer, self.timeout + 2)  # who still publishes by it has heard by then
         if error.code() in _TOO_LARGE:
             return ContractError(f"larger than the broker takes: {error.str()}", hint="Ask for max.message.bytes.")
         cause = error if remedy(error) else self._troubles.refusal

@@ -84,8 +84,8 @@ class Mirror:
             failed.append(error.args[0].str() if isinstance(error, KafkaException) else "the client's queue is full")
             left = 0
         if left:
-            kafka.discard(producer)
             failed.append("no answer from the broker in time")
+        kafka.discard(producer)
         return done, failed[0] if failed else ""
 
     def _send(self, producer: Producer, row: DeadLetter, on_delivery: Any, *, whole: bool) -> None:

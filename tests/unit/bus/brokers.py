@@ -1,6 +1,7 @@
 """A broker with a state: what its producers queued is delivered, or not, when they are polled."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,6 +54,7 @@ class Producer:
         self.queue: list[tuple[Delivered, Callable[[Any, Any], None]]] = []
         self.given: list[bytes] = []
         self.lost = False
+        self.closed = threading.Event()
 
     def produce(self, topic: str, key: bytes, value: bytes, headers: Any, on_delivery: Any) -> None:
         self._raise_if_lost()
@@ -84,6 +86,10 @@ class Producer:
     def flush(self, timeout: float) -> int:
         self.poll(timeout)
         return len(self.queue)
+
+    def close(self) -> bool:
+        self.closed.set()
+        return True
 
     def _raise_if_lost(self) -> None:
         if self.lost:

@@ -237,6 +237,18 @@ def test_a_producer_that_lost_its_place_is_told_and_replaced() -> None:
         assert store._send("orders", b"k", b"second", []).offset == 1
 
 
+def test_a_producer_that_was_replaced_is_closed_once_nobody_can_be_using_it() -> None:
+    with Losing(Broker()) as store:
+        store.timeout = 0.1
+        former = store.brokers.producers[-1]
+        former.lost = True
+        with pytest.raises(TransientError):
+            store._send("orders", b"k", b"value", [])
+        assert not former.closed.is_set()
+        assert former.closed.wait(10)
+        assert not store.brokers.producers[-1].closed.is_set()
+
+
 def test_a_producer_that_is_lost_while_nothing_is_under_way_is_replaced_too() -> None:
     with Losing(Broker()) as store:
         store.brokers.producers[-1].lost = True
