@@ -244,7 +244,7 @@ def discard(producer: Producer, patience: float = 10.0) -> None:
     """Throw away what a producer has not sent yet; what is on its way gets a second to be answered.
 
     In a watched thread: before librdkafka lets go of a producer it may wait for a word of a broker that does not come.
-    Nobody waits for that; but as long as anything is queued, it could still overtake what another producer sends.
+    Nobody waits for that for long; but as long as anything is queued, it could overtake what another producer sends.
 
     Raises:
         OperatorError: the queue was not emptied in time; only the end of this process empties it.
@@ -258,12 +258,14 @@ def discard(producer: Producer, patience: float = 10.0) -> None:
         is_empty.set()
         _close(producer)
 
-    threading.Thread(target=end, name="producer-close", daemon=True).start()
+    thread = threading.Thread(target=end, name="producer-close", daemon=True)
+    thread.start()
     if not is_empty.wait(patience):
         raise OperatorError(
             f"the Kafka client did not empty its queue within {patience:.0f} s",
             hint="Start again. Nothing is lost: what was not acknowledged is sent then.",
         )
+    thread.join(1.0)  # it takes milliseconds; a process that ends should not leave the client's threads behind
 
 
 def retire(producer: Producer, after: float) -> None:
