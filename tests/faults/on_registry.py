@@ -47,7 +47,7 @@ def _impostor(answer: Callable[[str], Answer | None], misleads: bool = False, en
             proxy, right = scene.before_registry, (LOOPBACK, scene.engines.registry.port)
             proxy._target = (LOOPBACK, int(server.server_address[1]))
             scene.misled |= misleads
-            scene.excused.add(ends_with)
+            scene.excused.add((ends_with, ""))
             try:
                 proxy.cut()
                 scene.consumer(which).kill()

@@ -68,7 +68,7 @@ def _made_anew(scene: Scene, _: int, seconds: float) -> None:
             # noted first: an answer that does not come leaves open what was deleted
             _note(scene, messages, with_topic=True)
             scene.cure(lambda: topics_admin.create_topics(scene.engines.admin(), scene.prefix, partitions=3))
-            scene.excused.add(3)  # who begins to read while there is no topic says so, and ends
+            scene.excused.add((3, "does not exist"))  # who begins to read meanwhile says so, and ends
             admin = scene.engines.admin()
             try:
                 with suppress(TimeoutError):  # no answer: it may be gone

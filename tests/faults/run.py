@@ -248,7 +248,7 @@ class Run:
         noted = self._watch.close()
         for member in [*scene.crew.consumers, *scene.crew.stores]:
             noted += [f"I8 {member.name} ended by itself with {code}: {last}"
-                      for code, last in member.ended if code not in scene.excused]
+                      for code, last in member.ended if not scene.excuses(code, last)]
         if not self._is_settled:
             green = [member.name for member in scene.crew.consumers if watch.is_green(member.health)]
             noted.append(f"I8 not done {RECOVERY:.0f} s after the last fault; green: {green}")

@@ -52,7 +52,8 @@ class Scene:
     deleted: list[Deleted] = field(default_factory=list)
     gone: dict[str, float] = field(default_factory=dict)  # what is away, since when (I12)
     cures: list[Callable[[], object]] = field(default_factory=list)  # what undoes the faults, whenever it is asked
-    excused: set[int] = field(default_factory=set)  # codes with which a consumer may end by itself
+    #: With which code a consumer may end by itself, and what its last words must then say.
+    excused: set[tuple[int, str]] = field(default_factory=set)
     #: Tables with a row for each enrollment of a learner, those of another kind of consumer included.
     enrollments: list[str] = field(default_factory=lambda: ["commerce_reference_referenceenrollment"])
     misled: bool = False  # a registry has lied: what was set aside then is readable
@@ -65,6 +66,10 @@ class Scene:
     def server(self) -> Any:
         """The database's server."""
         return self.engines.databases[self.kind].server
+
+    def excuses(self, code: int, last: str) -> bool:
+        """Whether a fault explains that a consumer ended so."""
+        return any(code == each and words in last for each, words in self.excused)
 
     def consumer(self, which: int) -> Member:
         """One of the consumers."""

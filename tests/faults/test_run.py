@@ -1,13 +1,14 @@
-"""A run counts the faults that came to pass."""
+"""A run counts the faults that came to pass, and what they excuse."""
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from tests.faults.campaign import line, total
 from tests.faults.plan import PREPARATION, Fault, plan
 from tests.faults.run import Run
-from tests.faults.scene import SkippedError
+from tests.faults.scene import Scene, SkippedError
 
 
 def comes_too_late(*_: object) -> None:
@@ -35,3 +36,11 @@ def test_what_was_skipped_is_told_and_what_prepares_another_one_is_no_fault(tmp_
     assert len(run.undone) == 1 and "a mistake of the laboratory" in run.undone[0]
     sum_ = total([line(run.outcome), {**line(run.outcome), "faults": ["done", PREPARATION]}])
     assert (sum_["faults"], sum_["skipped"], sum_["kinds"]) == (2, 2, {"done": 2})
+
+
+def test_a_fault_excuses_the_end_that_it_explains_and_no_other() -> None:
+    scene: Any = SimpleNamespace(excused={(3, "does not exist"), (0, "")})
+    assert Scene.excuses(scene, 3, "topic orders does not exist | Create it")
+    assert Scene.excuses(scene, 0, "")
+    assert not Scene.excuses(scene, 3, "the Kafka client did not empty its queue within 10 s")
+    assert not Scene.excuses(scene, 1, "topic orders does not exist")
