@@ -11,7 +11,7 @@ import confluent_kafka
 from confluent_kafka import Consumer, KafkaException
 
 from commerce_events import topics, wire
-from commerce_events.bus import kafka, refusals
+from commerce_events.bus import closing, kafka, refusals
 from commerce_events.bus.breaker import BREAKER_OPEN
 from commerce_events.bus.clock import utc_now
 from commerce_events.bus.types import FAILURE, OK, WARNING, Finding, Handler
@@ -87,7 +87,7 @@ def broker(config: dict[str, Any], prefix: str) -> Iterator[Finding]:
             else:
                 yield Finding(f"topic {name}", OK, f"{len(found.partitions)} partitions")
     finally:
-        kafka.close(client)
+        closing.close(client)
 
 
 def schemas(registry: Registry, prefix: str) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from commerce_events import identity, topics, wire
-from commerce_events.bus import clients, ids, inbox, kafka, positions, refusals
+from commerce_events.bus import clients, closing, ids, inbox, kafka, positions, refusals
 from commerce_events.bus.clock import utc_now
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.types import RENEW, Context, FollowUp
@@ -78,7 +78,7 @@ class Guard:
             with troubles.explained(client):
                 return self._compared(client)
         finally:
-            kafka.close(client)
+            closing.close(client)
 
     def _compared(self, client: Consumer) -> bool:
         stands = positions.load(self.settings.group, self.full_topics)

@@ -15,7 +15,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from commerce_events import topics
-from commerce_events.bus import kafka
+from commerce_events.bus import closing
 from commerce_events.bus.dead_letters import Kept
 from commerce_events.models import DeadLetter
 
@@ -85,7 +85,7 @@ class Mirror:
             left = 0
         if left:
             failed.append("no answer from the broker in time")
-        kafka.discard(producer)
+        closing.discard(producer)
         return done, failed[0] if failed else ""
 
     def _send(self, producer: Producer, row: DeadLetter, on_delivery: Any, *, whole: bool) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from commerce_events import topics, wire
-from commerce_events.bus import kafka, refusals
+from commerce_events.bus import closing, kafka, refusals
 from commerce_events.bus.codec import WRITERS
 from commerce_events.exceptions import ContractError, OperatorError, TransientError
 from commerce_events.registry import Registry
@@ -134,7 +134,7 @@ class Reader:
 
     def close(self) -> None:
         """End reading."""
-        kafka.close(self.client)
+        closing.close(self.client)
 
     def _heard(self, message: kafka.Record) -> Heard:
         headers: dict[str, str] = {}

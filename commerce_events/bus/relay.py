@@ -25,7 +25,7 @@ from confluent_kafka import KafkaException, Producer
 from django.db import DatabaseError, InterfaceError, transaction
 
 from commerce_events import wire
-from commerce_events.bus import kafka, outbox
+from commerce_events.bus import closing, outbox
 from commerce_events.bus.clock import utc_now
 from commerce_events.bus.codec import Encoder
 from commerce_events.bus.failures import summary
@@ -165,7 +165,7 @@ class Relay:
 
     def _give_up(self, producer: Producer, round_: _Round) -> None:
         """Throw the queue away before anything in it can overtake what failed; a new producer starts clean."""
-        kafka.discard(producer)
+        closing.discard(producer)
         self._producer = None
         why = round_.lost or next(iter(round_.failed.values()), "no answer from the broker in time")
         log.warning("publishing stopped, %d messages not acknowledged: %s", sum(round_.missing.values()), why)
@@ -182,7 +182,7 @@ class Relay:
     def close(self) -> None:
         """Deliver nothing more and give the lease back. Where the database does not take it, it runs out by itself."""
         if self._producer is not None:
-            kafka.discard(self._producer)
+            closing.discard(self._producer)
             self._producer = None
         try:
             self.lease.release()

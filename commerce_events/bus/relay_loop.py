@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from commerce_events import topics
-from commerce_events.bus import clients, kafka, refusals
+from commerce_events.bus import clients, closing, kafka, refusals
 from commerce_events.bus.codec import Encoder
 from commerce_events.bus.failures import summary
 from commerce_events.bus.guard import RELAY_LEASE
@@ -57,7 +57,7 @@ class RelayLoop:
             with troubles.explained(client):
                 kafka.partitions(client, settings.full_topic(topics.FULFILLMENT_TOPIC))
         finally:
-            kafka.close(client)
+            closing.close(client)
 
     def once(self) -> None:
         """One round."""

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from django.db import DatabaseError, InterfaceError, transaction
 
-from commerce_events.bus import clients, kafka, positions
+from commerce_events.bus import clients, closing, kafka, positions
 from commerce_events.bus.beginning import Beginning
 from commerce_events.bus.conf import BusSettings
 from commerce_events.bus.positions import Stand
@@ -312,7 +312,7 @@ class Subscription:
 
     def close(self) -> bool:
         """Leave the group; False if librdkafka would not in time."""
-        return kafka.close(self.consumer)
+        return closing.close(self.consumer)
 
 
 _REFUSED = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from commerce_events.bus import clients, kafka, positions
+from commerce_events.bus import clients, closing, kafka, positions
 from commerce_events.bus.conf import bus_settings
 from commerce_events.exceptions import OperatorError
 from commerce_events.listing import listed
@@ -111,7 +111,7 @@ class Command(CommerceCommand):
                 else:
                     self.stdout.write(f"{what}; {log.high - offset} messages to read")
         finally:
-            kafka.close(client)
+            closing.close(client)
         if not options["yes"]:
             self.stdout.write("Nothing was changed. Stop the consumers of the group, then say --yes to do it.")
 

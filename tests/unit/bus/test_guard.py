@@ -14,7 +14,7 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from commerce_events import identity, topics, wire
-from commerce_events.bus import clients, ids, kafka, positions
+from commerce_events.bus import clients, closing, ids, kafka, positions
 from commerce_events.bus.clock import utc_now
 from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.guard import EPOCHS_SINCE, RELAY_LEASE, Guard, installation
@@ -52,7 +52,7 @@ class Site:
     def commit(self, offset: int, partition: int = 0) -> None:
         client = clients.onlooker(self.settings)
         kafka.commit(client, {(self.topic, partition): offset})
-        kafka.close(client)
+        closing.close(client)
 
     def stream(self, key: str = KEY, next_n: int = 1) -> None:
         digest = identity.stream_digest(topics.ORDER_TOPIC, key)

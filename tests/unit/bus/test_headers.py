@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from commerce_events import topics
-from commerce_events.bus import handlers, kafka
+from commerce_events.bus import closing, handlers, kafka
 from commerce_events.bus.client import StoreClient
 from commerce_events.bus.codec import Decoder, Poison
 from commerce_events.bus.conf import bus_settings
@@ -37,7 +37,7 @@ def consumed(broker: Broker, topic: str, count: int = 1) -> list[Any]:
     client = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "test", "enable.auto.commit": False})
     client.assign([TopicPartition(topic, 0, 0)])
     messages: list[Any] = client.consume(count, 10)
-    kafka.close(client)
+    closing.close(client)
     assert len(messages) == count and not any(message.error() for message in messages)
     return messages
 

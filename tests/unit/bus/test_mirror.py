@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from commerce_events import topics
-from commerce_events.bus import clients, handlers, kafka, mirror
+from commerce_events.bus import clients, closing, handlers, mirror
 from commerce_events.bus.conf import bus_settings
 from commerce_events.bus.mirror import Mirror
 from commerce_events.bus.worker import Options, Worker
@@ -43,7 +43,7 @@ class Site:
         count = sum(client.get_watermark_offsets(partition, timeout=10)[1] for partition in partitions)
         found = client.consume(count, 20)
         assert len(found) == count and not any(message.error() for message in found)
-        kafka.close(client)
+        closing.close(client)
         return found
 
 

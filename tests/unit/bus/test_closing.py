@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from commerce_events.bus import kafka
+from commerce_events.bus import closing
 from commerce_events.exceptions import OperatorError
 from tests.unit.bus import brokers
 
@@ -49,7 +49,7 @@ def queued(producer: Any) -> Any:
 
 def test_what_was_queued_is_never_sent_and_the_producer_is_closed() -> None:
     producer = queued(brokers.Broker(takes=0).producer())
-    kafka.discard(producer)
+    closing.discard(producer)
     assert producer.closed.wait(10)
     producer.broker.takes = 10
     producer.poll(0)
@@ -59,13 +59,13 @@ def test_what_was_queued_is_never_sent_and_the_producer_is_closed() -> None:
 def test_a_producer_that_is_lost_is_closed_as_well() -> None:
     producer = brokers.Broker().producer()
     producer.lost = True
-    kafka.discard(producer)
+    closing.discard(producer)
     assert producer.closed.wait(10)
 
 
 def test_nobody_waits_until_the_client_has_let_go_of_it(released: threading.Event) -> None:
     producer = queued(Waiting("close", released))
-    kafka.discard(producer, patience=30)
+    closing.discard(producer, patience=30)
     assert not producer.queue and not producer.closed.is_set()
     released.set()
     assert producer.closed.wait(10)
@@ -75,6 +75,6 @@ def test_a_queue_that_is_not_emptied_ends_the_process_because_it_could_overtake(
     producer = queued(Waiting("purge", released))
     began = time.monotonic()
     with pytest.raises(OperatorError, match="did not empty its queue") as raised:
-        kafka.discard(producer, patience=0.2)
+        closing.discard(producer, patience=0.2)
     assert time.monotonic() - began < 30
     assert "Nothing is lost" in raised.value.hint
