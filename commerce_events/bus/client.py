@@ -24,7 +24,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from commerce_events import topics, wire
 from commerce_events.avsc import known
 from commerce_events.bus.closing import retire
-from commerce_events.bus.kafka import made
+from commerce_events.bus.kafka import SILENCE, made
 from commerce_events.bus.partitions import partition_of
 from commerce_events.bus.refusals import Troubles, remedy
 from commerce_events.bus.seldom import log
@@ -93,7 +93,7 @@ class StoreClient:
         self._troubles = Troubles()
         self._config = {
             # nobody is served by waiting for company: who publishes waits for the answer
-            "linger.ms": 0, **(kafka or {}), "bootstrap.servers": bootstrap, **SAFE,
+            "linger.ms": 0, **SILENCE, **(kafka or {}), "bootstrap.servers": bootstrap, **SAFE,
             "message.timeout.ms": max(1, int(timeout * 1000)), "error_cb": self._troubles,
         }  # fmt: skip
         self._producer = self._connected()

@@ -34,7 +34,7 @@ def onlooker(settings: BusSettings, on_error: Callable[[KafkaError], None] | Non
 
 def admin(settings: BusSettings) -> AdminClient:
     """For topic ids and topic creation."""
-    return kafka.made(AdminClient, settings.client(logger=log))
+    return kafka.made(AdminClient, settings.client(**conf.ADMIN, logger=log))
 
 
 def registry(settings: BusSettings) -> Registry:

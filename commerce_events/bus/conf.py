@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from commerce_events import entries, topics
+from commerce_events.bus import kafka
 from commerce_events.bus.access import Access, access, of
 from commerce_events.bus.entries import ENTRIES
 from commerce_events.exceptions import OperatorError
@@ -26,7 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "TOPICS": [topics.ORDER_TOPIC],  # without the prefix
     "SOURCE_TOPICS": {},  # slug of a store → the only topic that its events may come on, and that no other's may
     "HANDLERS": [],  # dotted paths of durable handlers
-    "KAFKA": {},  # any librdkafka setting, for all clients
+    "KAFKA": {},  # any librdkafka setting, for all clients; socket.timeout.ms is 10000 where it says nothing else
     "BATCH": 1000,  # messages taken from Kafka at once, and orders decided in one transaction
     "LANES": 2,  # batches that are decided at once, by one process; 1 on SQLite, always
     "STRAIGHT_PATH": True,  # decide in the intake's transaction where nothing is waiting
@@ -78,6 +79,10 @@ PRODUCER = {
     "linger.ms": 2,
     "allow.auto.create.topics": False,
 }
+ADMIN = {
+    "socket.timeout.ms": int(kafka.ONE * 1000),
+    "allow.auto.create.topics": False,
+}
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ class BusSettings(Access):
             "client.id": f"commerce-events-{self.installation or 'client'}",
             "socket.keepalive.enable": True,
             "reconnect.backoff.max.ms": 2000,  # librdkafka would add up to ten seconds to each outage
+            **kafka.SILENCE,
             **self.kafka,
             **more,
         }

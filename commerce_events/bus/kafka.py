@@ -6,7 +6,7 @@ Every question has a timeout, and an answer that does not come is a ``TransientE
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from operator import methodcaller
@@ -21,6 +21,11 @@ from commerce_events.bus.refusals import REFUSALS
 from commerce_events.exceptions import ContractError, OperatorError, TransientError
 
 TIMEOUT = 10.0
+#: What one broker of several gets of it, where another could answer.
+ONE = 3.0
+#: For every client, unless a site says otherwise: a broker that has answered nothing for so long is left. librdkafka
+#: would wait a minute for one that froze, and its partitions have other leaders after nine seconds.
+SILENCE = {"socket.timeout.ms": 10_000}
 
 
 class Record(Protocol):
@@ -164,12 +169,48 @@ def topic_ids(client: AdminClient, names: Iterable[str], registry_url: str = "")
     """The id of each topic: another topic made under the same name has another one. '' where the broker has none.
 
     librdkafka's own cluster has none; the embedded registry beside it keeps incarnations instead.
+
+    Raises:
+        TransientError: no broker answered.
+        OperatorError: the topics may not be described.
     """
     kept = _incarnations(registry_url) if registry_url else None
     if kept is not None:
         return {name: kept[name] for name in names if name in kept}
+    asked, silent = sorted(names), set[int]()
+    until = time.monotonic() + TIMEOUT
+    while True:
+        named = -1
+        try:
+            named = _named(client, asked[0], silent)
+            return _described(client, asked)
+        except TransientError:
+            if time.monotonic() > until:
+                raise
+            silent.add(named)
+
+
+def _named(client: AdminClient, topic: str, silent: Collection[int]) -> int:
+    """Have the client be told of a broker to ask, if it can be one that has not been ``silent``; returns its number.
+
+    librdkafka asks for descriptions the broker that was last named as the controller, for up to five minutes also one
+    that is gone, and meanwhile tries it without a pause. Kafka names any that it takes for alive, a new one each time.
+    """
+    named = -1
+    for _ in range(20):
+        try:
+            named = client.list_topics(topic, timeout=ONE).controller_id
+        except KafkaException as error:
+            raise TransientError("no broker tells whom to ask") from error
+        if named not in silent:
+            break
+        time.sleep(0.05)
+    return named
+
+
+def _described(client: AdminClient, names: list[str]) -> dict[str, str]:
     ids: dict[str, str] = {}
-    for name, future in client.describe_topics(TopicCollection(list(names)), request_timeout=TIMEOUT).items():
+    for name, future in client.describe_topics(TopicCollection(names), request_timeout=ONE).items():
         try:
             ids[name] = str(future.result(TIMEOUT).topic_id)
         except (KafkaException, TimeoutError) as error:

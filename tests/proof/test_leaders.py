@@ -13,19 +13,17 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 
 from commerce_events import topics
 from commerce_events.bus.client import StoreClient
-from commerce_events.bus.embedded.jars import jars
-from commerce_events.bus.embedded.native import KafkaBroker, cluster
-from commerce_events.bus.embedded.server import free_ports
 from commerce_events.exceptions import TransientError
 from commerce_events.models import Gap, Position
 from commerce_events.testing import builders
 from tests.engines.broker import Broker
 from tests.proof import secured
 from tests.proof.steady import eventually
+from tests.proof.three import Three
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("mvn") is None, reason="needs Java and Maven")]
 
@@ -33,11 +31,11 @@ TOPIC = topics.full_topic(topics.ORDER_TOPIC, secured.PREFIX)
 
 
 class Cluster:
-    """Three brokers, and a topic of one partition that the first of them leads, if it is there."""
+    """A topic of one partition that the first of three brokers leads, if it is there."""
 
-    def __init__(self, brokers: list[KafkaBroker], bootstrap: str) -> None:
-        self.brokers, self.bootstrap = brokers, bootstrap
-        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    def __init__(self, three: Three) -> None:
+        self.brokers, self.admin = three.brokers, three.admin
+        self.make()
 
     def make(self, topic: str = TOPIC) -> None:
         until = time.monotonic() + 30
@@ -68,24 +66,12 @@ class Cluster:
 
 
 @pytest.fixture
-def three(tmp_path: Path) -> Iterator[Cluster]:
-    ports = free_ports(6)
-    brokers = cluster(jars(), tmp_path, list(zip(ports[:3], ports[3:], strict=True)))
-    try:
-        for each in brokers:
-            each.launch()
-        for each in brokers:
-            each.wait()
-        running = Cluster(brokers, ",".join(f"127.0.0.1:{port}" for port in ports[:3]))
-        running.make()
-        yield running
-    finally:
-        for each in brokers:
-            each.kill()
+def led(three: Three) -> Cluster:
+    return Cluster(three)
 
 
 @pytest.fixture
-def store(three: Cluster, broker: Broker) -> Iterator[StoreClient]:
+def store(three: Three, broker: Broker) -> Iterator[StoreClient]:
     client = StoreClient(three.bootstrap, broker.registry_url, prefix=secured.PREFIX, register=True, timeout=3)
     yield client
     client.close()
@@ -96,11 +82,11 @@ def sell(store: StoreClient, number: int) -> None:
     store.publish(topics.ORDER_PAID_TYPE, builders.order_paid(f"o{number}", lines=lines))
 
 
-def test_a_stores_client_publishes_again_after_what_was_not_acknowledged(three: Cluster, store: StoreClient) -> None:
+def test_a_stores_client_publishes_again_after_what_was_not_acknowledged(led: Cluster, store: StoreClient) -> None:
     sell(store, 0)
-    three.move()
+    led.move()
     sell(store, 1)  # it has heard of the higher epoch
-    three.anew()
+    led.anew()
     failed = 0
     while failed < 6:
         try:
@@ -112,17 +98,17 @@ def test_a_stores_client_publishes_again_after_what_was_not_acknowledged(three: 
 
 
 def test_a_consumer_halts_though_its_client_asks_the_former_leader(
-    three: Cluster, store: StoreClient, broker: Broker, postgresql: Any, tmp_path: Path
+    led: Cluster, three: Three, store: StoreClient, broker: Broker, postgresql: Any, tmp_path: Path
 ) -> None:
     with secured.lms(tmp_path, postgresql.url, three.bootstrap, broker.registry_url) as processes:
         process = processes.consume("--only", "intake", "--from", "earliest", settings={"TOPIC_CHECK": 1})
         sell(store, 0)
         eventually(lambda: Position.objects.filter(offset=1).exists(), "it is at work")
-        three.move()
+        led.move()
         sell(store, 1)
-        eventually(lambda: Position.objects.filter(offset=2).exists(), "it has followed", 40)
-        three.anew()
-        eventually(lambda: Gap.objects.exists(), "the gap is told", 40)
+        eventually(lambda: Position.objects.filter(offset=2).exists(), "it has followed")
+        led.anew()
+        eventually(lambda: Gap.objects.exists(), "the gap is told")
         process.stop()
     gap = Gap.objects.get()
     assert (gap.reason, gap.from_offset, gap.to_offset) == ("topic_recreated", 2, 0)

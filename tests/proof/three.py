@@ -1,0 +1,42 @@
+"""Three brokers in one cluster, any of which may go: topics in three copies, of which two must agree."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from confluent_kafka.admin import AdminClient
+
+from commerce_events.bus.embedded.jars import jars
+from commerce_events.bus.embedded.native import KafkaBroker, cluster
+from commerce_events.bus.embedded.server import LOOPBACK, free_ports
+
+
+class Three:
+    """The brokers, numbered 1 to 3 as they stand in ``brokers``."""
+
+    def __init__(self, brokers: list[KafkaBroker]) -> None:
+        self.brokers = brokers
+        self.bootstrap = ",".join(f"{LOOPBACK}:{broker.port}" for broker in brokers)
+        self.admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+
+    def is_whole(self) -> bool:
+        """Whether every copy of every partition is in step: then one broker may go."""
+        topics = self.admin.list_topics(timeout=10).topics.values()
+        return all(len(partition.isrs) == 3 for topic in topics for partition in topic.partitions.values())
+
+
+@contextmanager
+def three(folder: Path) -> Iterator[Three]:
+    """Hold them up."""
+    ports = free_ports(6)
+    brokers = cluster(jars(), folder, list(zip(ports[:3], ports[3:], strict=True)))
+    try:
+        for each in brokers:
+            each.launch()
+        for each in brokers:
+            each.wait()
+        yield Three(brokers)
+    finally:
+        for each in brokers:
+            each.kill()
