@@ -23,8 +23,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from commerce_events import topics, wire
 from commerce_events.avsc import known
+from commerce_events.bus.access import SILENCE
 from commerce_events.bus.closing import retire
-from commerce_events.bus.kafka import SILENCE, made
+from commerce_events.bus.kafka import made
 from commerce_events.bus.partitions import partition_of
 from commerce_events.bus.refusals import Troubles, remedy
 from commerce_events.bus.seldom import log

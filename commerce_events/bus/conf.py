@@ -15,8 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from commerce_events import entries, topics
-from commerce_events.bus import kafka
-from commerce_events.bus.access import Access, access, of
+from commerce_events.bus.access import SILENCE, Access, access, of
 from commerce_events.bus.entries import ENTRIES
 from commerce_events.exceptions import OperatorError
 
@@ -80,7 +79,7 @@ PRODUCER = {
     "allow.auto.create.topics": False,
 }
 ADMIN = {
-    "socket.timeout.ms": int(kafka.ONE * 1000),
+    "socket.timeout.ms": 3000,  # as long as ``kafka.topic_ids`` waits for one of several brokers
     "allow.auto.create.topics": False,
 }
 
@@ -110,7 +109,7 @@ class BusSettings(Access):
             "client.id": f"commerce-events-{self.installation or 'client'}",
             "socket.keepalive.enable": True,
             "reconnect.backoff.max.ms": 2000,  # librdkafka would add up to ten seconds to each outage
-            **kafka.SILENCE,
+            **SILENCE,
             **self.kafka,
             **more,
         }

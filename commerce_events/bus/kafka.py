@@ -23,9 +23,6 @@ from commerce_events.exceptions import ContractError, OperatorError, TransientEr
 TIMEOUT = 10.0
 #: What one broker of several gets of it, where another could answer.
 ONE = 3.0
-#: For every client, unless a site says otherwise: a broker that has answered nothing for so long is left. librdkafka
-#: would wait a minute for one that froze, and its partitions have other leaders after nine seconds.
-SILENCE = {"socket.timeout.ms": 10_000}
 
 
 class Record(Protocol):
