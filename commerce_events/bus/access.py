@@ -26,7 +26,7 @@ TRY_IT = "For a broker to try things on, run `commerce-events dev`: it prints th
 SECRET = re.compile(r"password|passphrase|secret|key\.pem|jaas|oauthbearer\.config")
 MASK = "***"
 #: For every client, unless a site says otherwise: a broker that has answered nothing for so long is left. librdkafka
-#: would wait a minute for one that froze, and its partitions have other leaders after nine seconds.
+#: would wait a minute for one that froze, and Kafka gives its partitions other leaders after nine seconds.
 SILENCE = {"socket.timeout.ms": 10_000}
 
 #: Answers what is said under a name, None where nothing is.

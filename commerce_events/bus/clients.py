@@ -33,8 +33,8 @@ def onlooker(settings: BusSettings, on_error: Callable[[KafkaError], None] | Non
 
 
 def admin(settings: BusSettings) -> AdminClient:
-    """For topic ids and topic creation."""
-    return kafka.made(AdminClient, settings.client(**conf.ADMIN, logger=log))
+    """For topic ids, and where partitions end."""
+    return kafka.made(AdminClient, settings.client(logger=log))
 
 
 def registry(settings: BusSettings) -> Registry:

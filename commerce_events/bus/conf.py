@@ -78,10 +78,6 @@ PRODUCER = {
     "linger.ms": 2,
     "allow.auto.create.topics": False,
 }
-ADMIN = {
-    "socket.timeout.ms": 3000,  # as long as ``kafka.topic_ids`` waits for one of several brokers
-    "allow.auto.create.topics": False,
-}
 
 
 @dataclass(frozen=True)

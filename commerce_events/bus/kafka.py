@@ -6,7 +6,8 @@ Every question has a timeout, and an answer that does not come is a ``TransientE
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from operator import methodcaller
@@ -21,7 +22,7 @@ from commerce_events.bus.refusals import REFUSALS
 from commerce_events.exceptions import ContractError, OperatorError, TransientError
 
 TIMEOUT = 10.0
-#: What one broker of several gets of it, where another could answer.
+#: What one broker gets of it, where another one could answer.
 ONE = 3.0
 
 
@@ -174,35 +175,18 @@ def topic_ids(client: AdminClient, names: Iterable[str], registry_url: str = "")
     kept = _incarnations(registry_url) if registry_url else None
     if kept is not None:
         return {name: kept[name] for name in names if name in kept}
-    asked, silent = sorted(names), set[int]()
-    until = time.monotonic() + TIMEOUT
+    asked, until = list(names), time.monotonic() + TIMEOUT
     while True:
-        named = -1
         try:
-            named = _named(client, asked[0], silent)
             return _described(client, asked)
         except TransientError:
-            if time.monotonic() > until:
+            if time.monotonic() + ONE > until:
                 raise
-            silent.add(named)
-
-
-def _named(client: AdminClient, topic: str, silent: Collection[int]) -> int:
-    """Have the client be told of a broker to ask, if it can be one that has not been ``silent``; returns its number.
-
-    librdkafka asks for descriptions the broker that was last named as the controller, for up to five minutes also one
-    that is gone, and meanwhile tries it without a pause. Kafka names any that it takes for alive, a new one each time.
-    """
-    named = -1
-    for _ in range(20):
-        try:
-            named = client.list_topics(topic, timeout=ONE).controller_id
-        except KafkaException as error:
-            raise TransientError("no broker tells whom to ask") from error
-        if named not in silent:
-            break
-        time.sleep(0.05)
-    return named
+        # librdkafka asks the broker that was named as the controller, for up to five minutes also one that is gone.
+        # Without ZooKeeper any broker may be named, another one in each answer.
+        time.sleep(0.5)
+        with suppress(KafkaException):
+            client.list_topics(timeout=ONE)
 
 
 def _described(client: AdminClient, names: list[str]) -> dict[str, str]:

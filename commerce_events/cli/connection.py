@@ -40,7 +40,8 @@ class Connection(Access):
 
     def config(self, **more: Any) -> dict[str, Any]:
         """Librdkafka's configuration."""
-        return {"bootstrap.servers": self.bootstrap, "client.id": "commerce-events-cli", **_QUIET, **self.kafka, **more}
+        always = {"bootstrap.servers": self.bootstrap, "client.id": "commerce-events-cli", **_QUIET, **access.SILENCE}
+        return {**always, **self.kafka, **more}
 
 
 def connected(command: F) -> F:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +11,11 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from commerce_events import topics
-from commerce_events.bus import conf, kafka
+from commerce_events.bus import kafka
+from commerce_events.bus.access import SILENCE
 from commerce_events.bus.embedded.native import KafkaBroker
 from commerce_events.bus.topics_admin import create_topics
+from commerce_events.exceptions import TransientError
 from tests.engines.broker import Broker
 from tests.proof import checkers, secured
 from tests.proof.shop import Shop
@@ -47,22 +48,26 @@ def shop(cluster: Three, broker: Broker, postgresql: Any) -> Iterator[Shop]:
 
 def asks(cluster: Three, number: int) -> AdminClient:
     """A client that asks this broker: librdkafka asks who was named as controller, and any may be."""
-    for _ in range(100):
-        client = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0, **conf.ADMIN})
-        if client.describe_cluster().result(10).controller.id == number:
-            return client
-    raise AssertionError(f"broker {number} was never named")
+    client = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0, **SILENCE})
+    eventually(lambda: client.list_topics(timeout=10).controller_id == number, f"broker {number} is named")
+    return client
+
+
+def once_more(ask: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """As the intake does; who is away may have been named three times."""
+    try:
+        return ask()
+    except TransientError:
+        return ask()
 
 
 def test_topic_ids_are_told_though_who_was_asked_for_them_is_away(cluster: Three, way: Way) -> None:
     go, _ = way
     topic = topics.full_topic(topics.ORDER_TOPIC, secured.PREFIX)
+    told = kafka.topic_ids(cluster.admin, [topic])
     client = asks(cluster, 1)
-    told = kafka.topic_ids(client, [topic])
     go(cluster.brokers[0])
-    began = time.monotonic()
-    assert kafka.topic_ids(client, [topic]) == told
-    assert time.monotonic() - began < 2 * kafka.TIMEOUT
+    assert told and once_more(lambda: kafka.topic_ids(client, [topic])) == told
 
 
 def test_whichever_broker_is_away_orders_are_decided(
@@ -72,12 +77,14 @@ def test_whichever_broker_is_away_orders_are_decided(
     with secured.lms(tmp_path, postgresql.url, cluster.bootstrap, broker.registry_url) as processes:
         consumer = processes.consume("--from", "earliest", settings={"TOPIC_CHECK": 1})
         for round_, each in enumerate(cluster.brokers):
+            shop.paid(4 * round_)
+            eventually(lambda sold=4 * round_ + 1: all_done(sold), "it is at work, and has joined its group")
             eventually(cluster.is_whole, "every copy is in step")
             go(each)
             try:
-                for order in range(3):
-                    shop.paid(3 * round_ + order)
-                eventually(lambda sold=3 * (round_ + 1): all_done(sold), f"broker {round_ + 1} is not needed")
+                for order in range(1, 4):
+                    shop.paid(4 * round_ + order)
+                eventually(lambda sold=4 * (round_ + 1): all_done(sold), f"broker {round_ + 1} is not needed")
             finally:
                 come(each)
         assert consumer.alive

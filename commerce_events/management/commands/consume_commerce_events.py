@@ -96,6 +96,11 @@ class Command(CommerceCommand):
                     hint="For an LMS: ['consumers.fulfillment.handler.FulfillmentHandler']. A store that publishes and "
                     "consumes nothing runs the relay alone: --only relay.",
                 )
+            if not settings.topics and "intake" in stages:
+                raise OperatorError(
+                    "COMMERCE_EVENTS['TOPICS'] is empty: there is nothing to take in",
+                    hint="Leave it out for the order topic; --only handle and --only relay need none.",
+                )
             worker = Worker(settings, known, Options(
                 stages=stages, start=options["start"], concurrency=options["concurrency"],
                 until_idle=options["until_idle"], replay=options["replay"], accept_poison=options["accept_poison"],

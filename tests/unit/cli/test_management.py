@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 import pytest
@@ -153,6 +154,18 @@ def test_what_nobody_knows_ends_with_3(
 ) -> None:
     assert run(*line.split()) == 3
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("missing", "says"), [
+    ("HANDLERS", "HANDLERS'] is empty: nobody would handle"), ("TOPICS", "TOPICS'] is empty: there is nothing to take"),
+])  # fmt: skip
+def test_a_consumer_that_would_have_nothing_to_do_says_so(
+    missing: str, says: str, sqlite: TestDatabase, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.COMMERCE_EVENTS = {**settings.COMMERCE_EVENTS, missing: []}
+    assert run("consume_commerce_events", "--skip-checks") == 3
+    said = capsys.readouterr().err
+    assert says in said and "--only relay" in said
 
 
 @pytest.mark.parametrize("line", ["commerce_retry --source shop", "commerce_shadow --source shop"])
