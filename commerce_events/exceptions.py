@@ -24,11 +24,12 @@ class PermanentError(CommerceEventsError):
 
 
 class OperatorError(CommerceEventsError):
-    """Somebody must act; ``hint`` says how."""
+    """Somebody must act; ``hint`` says how, also in a traceback."""
 
     def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
+        self.add_note(hint)
 
 
 class ContractError(PermanentError):

@@ -16,7 +16,7 @@ import click
 from commerce_events import wire
 from commerce_events.bus.access import BOOTSTRAP, PREFIX, REGISTRY
 from commerce_events.bus.embedded import Engine, embedded, native
-from commerce_events.bus.embedded.server import listens
+from commerce_events.bus.embedded.ports import listens
 from commerce_events.exceptions import OperatorError
 from commerce_events.registry import Registry
 from commerce_events.topics import EVENT_TYPES, TOPICS, full_topic, subject

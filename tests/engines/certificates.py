@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from commerce_events.bus.embedded.server import LOOPBACK
+from commerce_events.bus.embedded.ports import LOOPBACK
 
 
 class Identity(NamedTuple):

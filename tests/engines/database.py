@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from commerce_events.bus.embedded.server import LOOPBACK, Server, free_ports
+from commerce_events.bus.embedded.ports import LOOPBACK, free_ports
+from commerce_events.bus.embedded.server import Server
 from commerce_events.exceptions import OperatorError
 from tests.engines import docker
 from tests.engines.find import Offer, Search

@@ -17,7 +17,7 @@ from uuid import uuid4
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from commerce_events.bus.embedded.server import LOOPBACK, free_ports
+from commerce_events.bus.embedded.ports import LOOPBACK, free_ports
 from commerce_events.exceptions import OperatorError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from types import TracebackType
 
-from commerce_events.bus.embedded.server import LOOPBACK
+from commerce_events.bus.embedded.ports import LOOPBACK
 
 CHUNK = 65536
 

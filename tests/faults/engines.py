@@ -18,7 +18,8 @@ from django.db import connection
 
 from commerce_events.bus.embedded.jars import Jars, jars
 from commerce_events.bus.embedded.native import REGISTRY_PATH, ApicurioRegistry, KafkaBroker, cluster
-from commerce_events.bus.embedded.server import LOOPBACK, Server, free_ports
+from commerce_events.bus.embedded.ports import LOOPBACK, free_ports
+from commerce_events.bus.embedded.server import Server
 from commerce_events.exceptions import OperatorError
 from tests.engines.database import Database, mariadb, postgresql
 from tests.engines.find import Search

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from commerce_events.bus.embedded.server import LOOPBACK
+from commerce_events.bus.embedded.ports import LOOPBACK
 from tests.engines.proxy import Proxy
 from tests.faults.scene import Deed, Scene
 from tests.faults.ways import for_a_while, resets, slow

@@ -27,7 +27,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from commerce_events import topics
 from commerce_events.bus.embedded.jars import jars
 from commerce_events.bus.embedded.native import KafkaBroker, cluster
-from commerce_events.bus.embedded.server import LOOPBACK, free_ports
+from commerce_events.bus.embedded.ports import LOOPBACK, free_ports
 from commerce_events.bus.topics_admin import create_topics
 from tests.engines.broker import Broker
 from tests.engines.certificates import Authority, Identity

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from commerce_events import topics
-from commerce_events.bus.embedded.server import Server, free_ports
+from commerce_events.bus.embedded.ports import free_ports
+from commerce_events.bus.embedded.server import Server
 from commerce_events.bus.reader import Heard, Reader
 from commerce_events.registry import Registry
 from tests.engines.broker import Broker

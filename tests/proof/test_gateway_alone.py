@@ -14,7 +14,8 @@ import pytest
 from confluent_kafka import Producer
 
 from commerce_events import topics
-from commerce_events.bus.embedded.server import Server, free_ports
+from commerce_events.bus.embedded.ports import free_ports
+from commerce_events.bus.embedded.server import Server
 
 CONFIG = """
 [COMMERCE_EVENTS]

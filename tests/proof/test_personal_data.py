@@ -22,7 +22,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from django.contrib.auth import get_user_model
 
 from commerce_events import topics, wire
-from commerce_events.bus.embedded.server import free_ports
+from commerce_events.bus.embedded.ports import free_ports
 from commerce_events.models import DeadLetter, Inbox
 from commerce_events.testing import builders
 from consumers.fulfillment.models import Attempt, Grant

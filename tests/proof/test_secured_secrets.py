@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from commerce_events.bus.client import StoreClient
-from commerce_events.bus.embedded.server import free_ports
+from commerce_events.bus.embedded.ports import free_ports
 from commerce_events.testing import builders
 from tests.engines.broker import Broker
 from tests.engines.processes import MANAGE, Processes

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from commerce_events.bus.access import SILENCE
 from commerce_events.bus.embedded.jars import jars
 from commerce_events.bus.embedded.native import KafkaBroker, cluster
-from commerce_events.bus.embedded.server import LOOPBACK, free_ports
+from commerce_events.bus.embedded.ports import LOOPBACK, free_ports
 
 
 class Three:

@@ -18,7 +18,7 @@ import commerce_events.topics as table
 from commerce_events.bus import topics_admin
 from commerce_events.bus.embedded.jars import jars
 from commerce_events.bus.embedded.native import ApicurioRegistry, KafkaBroker, cluster
-from commerce_events.bus.embedded.server import LOOPBACK, free_ports
+from commerce_events.bus.embedded.ports import LOOPBACK, free_ports
 from commerce_events.exceptions import OperatorError
 
 

@@ -18,7 +18,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from commerce_events.bus.embedded.jars import Jars
-from commerce_events.bus.embedded.server import LOOPBACK, Server, listens
+from commerce_events.bus.embedded.ports import LOOPBACK, listens
+from commerce_events.bus.embedded.server import Server
 from commerce_events.bus.embedded.settings import broker_environment, properties, properties_text
 from commerce_events.exceptions import OperatorError
 

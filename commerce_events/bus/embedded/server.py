@@ -6,10 +6,8 @@ restart, which is what a test of an outage needs.
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,42 +17,9 @@ from pathlib import Path
 
 from commerce_events.exceptions import OperatorError
 
-LOOPBACK = "127.0.0.1"
-_SYSTEM = random.SystemRandom()
-
 #: Children are born of one thread that lives as long as we do: the kernel takes the end of the thread that started a
 #: child for the death of its parent, and would stop a server that a test restarted from a short thread.
 _CRADLE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="servers")
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody has now, all different.
-
-    Below those that the system gives to outgoing connections: one of them could have the port of a server that is down
-    for a moment, and is to start again where it was. Drawn by the system, as two processes may draw at a time.
-    """
-    sockets: list[socket.socket] = []
-    try:
-        while len(sockets) < count:
-            one = socket.socket()
-            sockets.append(one)
-            try:
-                one.bind((LOOPBACK, _SYSTEM.randrange(16384, 32768)))
-            except OSError:  # somebody has it
-                sockets.pop().close()
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
-def listens(port: int) -> bool:
-    """Whether somebody accepts connections on a loopback port."""
-    try:
-        with socket.create_connection((LOOPBACK, port), timeout=1):
-            return True
-    except OSError:
-        return False
 
 
 class Server:

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from commerce_events.bus import metrics
 from commerce_events.bus.clock import utc_now
 from commerce_events.bus.conf import bus_settings
-from commerce_events.bus.embedded.server import free_ports
+from commerce_events.bus.embedded.ports import free_ports
 from commerce_events.bus.run import Options, Run
 from commerce_events.exceptions import OperatorError
 from commerce_events.models import DeadLetter, Inbox, OutboxBatch

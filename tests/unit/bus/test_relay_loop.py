@@ -11,7 +11,7 @@ import pytest
 
 from commerce_events.bus import kafka
 from commerce_events.bus.conf import bus_settings
-from commerce_events.bus.embedded.server import free_ports
+from commerce_events.bus.embedded.ports import free_ports
 from commerce_events.bus.worker import Options, Worker
 from commerce_events.exceptions import OperatorError
 from tests.engines.schema import TestDatabase

@@ -17,7 +17,7 @@ import requests
 from confluent_kafka.admin import AdminClient
 
 from commerce_events.bus.embedded.jars import find_java
-from commerce_events.bus.embedded.server import free_ports, listens
+from commerce_events.bus.embedded.ports import free_ports, listens
 from commerce_events.cli.dev import BOOTSTRAP, PREFIX, REGISTRY
 from commerce_events.exceptions import OperatorError
 from commerce_events.topics import EVENT_TYPES, TOPICS, full_topic, subject
