@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from commerce_events.bus import conf, kafka
 from commerce_events.bus.conf import BusSettings
+from commerce_events.bus.membership import EVERY
 from commerce_events.bus.seldom import log
 from commerce_events.registry import Registry
 
@@ -18,11 +19,19 @@ def producer(settings: BusSettings) -> Producer:
     return kafka.made(Producer, settings.client(**conf.PRODUCER, logger=log))
 
 
-def consumer(settings: BusSettings, on_error: Callable[[KafkaError], None]) -> Consumer:
-    """A member of the group, which commits only what the database holds. ``on_error`` hears what no message tells."""
+def consumer(
+    settings: BusSettings, on_error: Callable[[KafkaError], None], on_statistics: Callable[[str], None]
+) -> Consumer:
+    """A member of the group, which commits only what the database holds.
+
+    Arguments:
+        on_error: hears what no message tells.
+        on_statistics: hears what no error tells, see :class:`~commerce_events.bus.membership.Membership`.
+    """
     session = int(settings["SESSION_TIMEOUT"] * 1000)
     membership = {"session.timeout.ms": session, "heartbeat.interval.ms": session // 3, **settings.kafka}
     always = {**conf.CONSUMER, "group.id": settings.group, "error_cb": on_error}
+    always |= {"stats_cb": on_statistics, "statistics.interval.ms": int(EVERY * 1000)}
     return kafka.made(Consumer, settings.client(**{**membership, **always}, logger=log))
 
 

@@ -19,6 +19,7 @@ from django.db import DatabaseError, InterfaceError, transaction
 from commerce_events.bus import clients, closing, kafka, positions
 from commerce_events.bus.beginning import Beginning
 from commerce_events.bus.conf import BusSettings
+from commerce_events.bus.membership import Membership
 from commerce_events.bus.positions import Stand
 from commerce_events.exceptions import OperatorError, TransientError
 
@@ -50,7 +51,8 @@ class Subscription:
         self._holding = False
         self._checked = time.monotonic()
         self.admin: AdminClient = clients.admin(settings)
-        self.consumer: Consumer = clients.consumer(settings, self._trouble)
+        self.membership = Membership()
+        self.consumer: Consumer = clients.consumer(settings, self._trouble, self.membership.told)
         self.beginning = Beginning(self.consumer, settings.group, start, clock)
 
     # --------------------------------------------------------------------------------------------------- membership
@@ -84,9 +86,11 @@ class Subscription:
         self.consumer.subscribe(
             self.topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
+        self.membership.begin()
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """Assign each partition at its position; one whose position cannot be told now waits, paused (``settle``)."""
+        self.membership.begin()  # also with nothing to read
         given = [(p.topic, p.partition) for p in partitions]
         self.wanted += given
         ready = {}
@@ -272,13 +276,16 @@ class Subscription:
             self._anew(each)
 
     def check(self, every: float) -> bool:
-        """Ask now and then whether topics and positions are still those from which we read on; True if one was moved.
+        """Are we in the group? And now and then: are topics and positions those from which we read on?
 
-        Who restores the database moves every position back, also that of a partition in which nothing new comes.
+        True if a position was moved. Who restores the database moves every position back, also that of a partition in
+        which nothing new comes.
 
         Raises:
-            TransientError, DatabaseError: broker or database away.
+            TransientError, DatabaseError: broker or database away; or the group does not let us in.
         """
+        if not (self.assigned or self.wanted or self.closed):
+            self.membership.check(self.settings.group)
         if time.monotonic() - self._checked < every:
             return False
         stands = positions.load(self.settings.group, self.topics)
