@@ -30,8 +30,16 @@ def consumer(
     """
     session = int(settings["SESSION_TIMEOUT"] * 1000)
     membership = {"session.timeout.ms": session, "heartbeat.interval.ms": session // 3, **settings.kafka}
-    always = {**conf.CONSUMER, "group.id": settings.group, "error_cb": on_error}
-    always |= {"stats_cb": on_statistics, "statistics.interval.ms": int(EVERY * 1000)}
+    theirs = settings.kafka.get("stats_cb") or (lambda _: None)
+
+    def told(statistics: str) -> None:
+        on_statistics(statistics)
+        theirs(statistics)
+
+    always = {
+        **conf.CONSUMER, "group.id": settings.group, "error_cb": on_error,
+        "stats_cb": told, "statistics.interval.ms": int(EVERY * 1000),
+    }  # fmt: skip
     return kafka.made(Consumer, settings.client(**{**membership, **always}, logger=log))
 
 

@@ -61,9 +61,9 @@ class Health:
             self._waiting[stage] = what
         self._write(force=True)
 
-    def halted(self, partitions: Iterable[str]) -> None:
-        """The partitions that are ours to read and wait for an operator."""
-        now = sorted(partitions)
+    def halted(self, places: Iterable[str]) -> None:
+        """The partitions and topics that are ours to read and wait for an operator."""
+        now = sorted(places)
         with self._lock:
             changed, self._halted = now != self._halted, now
         if changed:
@@ -90,7 +90,7 @@ class Health:
                 for stage, at in sorted(self._beats.items())
                 if now - at > STILL and stage not in self._waiting
             ]
-            lines += [f"{partition} is halted" for partition in self._halted]
+            lines += [f"{place} is halted" for place in self._halted]
         return "\n".join(lines) or "ok"
 
     def _write(self, force: bool = False) -> None:

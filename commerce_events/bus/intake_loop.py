@@ -68,7 +68,7 @@ class IntakeLoop:
             return
         # more than the lanes take at once: one partition's messages come in a row, and a lane wants its own
         messages = subscription.read(state.settings["BATCH"] * READ_AHEAD * self.lanes.count, 0.2)
-        state.health.halted(f"{topic}[{partition}]" for topic, partition in subscription.closed)
+        state.health.halted(subscription.stuck())
         state.health.beat("intake")
         if messages:
             state.idle["intake"] = False

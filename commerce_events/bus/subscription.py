@@ -64,6 +64,7 @@ class Subscription:
             NoPositionError: nothing says where to begin.
             TransientError: the broker does not answer.
         """
+        self.consumer.poll(0)  # who tries again for a day must not keep what the client tells each time
         self.refresh_ids()
         for topic in self.topics:
             found = kafka.partitions(self.consumer, topic)
@@ -276,18 +277,20 @@ class Subscription:
             self._anew(each)
 
     def check(self, every: float) -> bool:
-        """Are we in the group? And now and then: are topics and positions those from which we read on?
+        """Ask now and then whether topics and positions are still those from which we read on; True if one was moved.
 
-        True if a position was moved. Who restores the database moves every position back, also that of a partition in
-        which nothing new comes.
+        Who restores the database moves every position back, also that of a partition in which nothing new comes. Who
+        has no partition asks each time whether that is in order.
 
         Raises:
             TransientError, DatabaseError: broker or database away; or the group does not let us in.
         """
-        if not (self.assigned or self.wanted or self.closed):
+        moved = time.monotonic() - self._checked >= every and self._look()
+        if not (self.assigned or self.wanted or self.stuck()):
             self.membership.check(self.settings.group)
-        if time.monotonic() - self._checked < every:
-            return False
+        return moved
+
+    def _look(self) -> bool:
         stands = positions.load(self.settings.group, self.topics)
         self.refresh_ids()
         self._vanished(stands)
@@ -312,6 +315,11 @@ class Subscription:
             return all(self.stands[at].offset >= end for at, end in ends.items())
         except TransientError:
             return False
+
+    def stuck(self) -> list[str]:
+        """What would be ours to read, and is not read before somebody acts."""
+        gone = [f"{topic} (deleted)" for topic in self.topics if topic not in self._ids]
+        return gone + [f"{topic}[{partition}]" for topic, partition in self.closed]
 
     def halted(self) -> list[Stand]:
         """Partitions of this group that wait for an operator."""

@@ -9,6 +9,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from commerce_events.exceptions import OperatorError
+
 LOOPBACK = "127.0.0.1"
 _SYSTEM = random.SystemRandom()
 _CLAIMED: set[int] = set()
@@ -20,6 +22,9 @@ def free_ports(count: int) -> list[int]:
     They are ours until this process ends: a server takes seconds to listen, and may be down for a while, and who drew
     its port meanwhile would keep it from starting. Below those that the system gives to outgoing connections, which
     ask nobody.
+
+    Raises:
+        OperatorError: they cannot be claimed.
     """
     sockets: list[socket.socket] = []
     try:
@@ -40,12 +45,16 @@ def free_ports(count: int) -> list[int]:
 
 
 def _claim(port: int) -> bool:
-    """Whether a port was nobody's and is ours now. Who draws with this function sees it, also in another process."""
+    """Whether a port was nobody's and is ours now.
+
+    Any process of this user that draws with this function, and keeps temporary files where we do, sees it.
+    """
     if port in _CLAIMED:
         return False
+    claims = _claims()
     try:
-        fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
-    except OSError:
+        fcntl.lockf(claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except (BlockingIOError, PermissionError):  # another process has it; systems differ in which of the two they say
         return False
     _CLAIMED.add(port)
     return True
@@ -53,9 +62,15 @@ def _claim(port: int) -> bool:
 
 @cache
 def _claims() -> int:
-    """A file of this user in which a locked byte stands for a claimed port; a lock ends with its process."""
+    """A file in which a locked byte stands for a claimed port; the locks end with their process."""
     path = Path(tempfile.gettempdir(), f"commerce-events-ports-{os.getuid()}")
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OperatorError(
+            f"{path}, in which ports are claimed, cannot be opened: {error.strerror}",
+            hint="Remove it, or set TMPDIR to a folder of your own.",
+        ) from error
 
 
 def listens(port: int) -> bool:

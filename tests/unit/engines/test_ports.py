@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from commerce_events.bus.embedded import ports
 from commerce_events.bus.embedded.ports import free_ports
+from commerce_events.exceptions import OperatorError
 
 OTHER = """
 import sys
@@ -36,6 +38,15 @@ def test_a_port_that_was_drawn_is_not_drawn_again(monkeypatch: pytest.MonkeyPatc
         assert free_ports(1) == [third]
     draws = iter([theirs])
     assert free_ports(1) == [theirs], "it has ended"
+
+
+def test_ports_that_cannot_be_claimed_are_not_looked_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports.tempfile, "gettempdir", lambda: str(tmp_path / "missing"))
+    ports._claims.cache_clear()
+    with pytest.raises(OperatorError, match="cannot be opened: No such file"):
+        free_ports(1)
 
 
 def test_free_ports_are_not_those_of_outgoing_connections() -> None:
