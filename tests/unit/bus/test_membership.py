@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -114,7 +114,8 @@ def test_a_topic_that_was_deleted_is_told(sqlite: TestDatabase, broker: Broker, 
         while member.stuck() != [f"{topic} (deleted)" for topic in member.topics]:
             assert time.monotonic() < until, member.stuck()
             _round([member])
-            member.check(0)
+            with suppress(TransientError):  # a slow broker is asked again, as the intake does
+                member.check(0)
     finally:
         member.close()
 
